@@ -1,0 +1,3 @@
+"""macoaudit: feature inversion and model auditing with MACO."""
+
+__version__ = "0.1.0"

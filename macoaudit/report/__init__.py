@@ -1,0 +1,1 @@
+"""Reports: results to plain data (view), to HTML, to PDF."""
