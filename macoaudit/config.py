@@ -1,0 +1,253 @@
+"""Frozen, validated settings: everything that changes numbers, one type per field.
+
+The default preset is macoaudit's own, chosen by measurement (``docs/results.md``). The presets
+``paper``, ``horama`` and ``xplique`` follow published settings so that numbers can be compared:
+Fel et al. 2023 (arXiv 2306.06805), Horama 0.3.0 (commit 060862c) and Xplique 2.0.0 (0c90fa4).
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from macoaudit.errors import UsageError
+
+Preset = Literal["macoaudit", "paper", "horama", "xplique"]
+Law = Literal["cosine", "linear"]
+
+
+def _require(condition: bool, name: str, value: object, rule: str) -> None:
+    if not condition:
+        raise UsageError(f"{name} is {value!r}; {rule}")
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """A setting that moves from ``start`` at the first step to ``end`` at the last.
+
+    ``value(t) = end + (start - end) w(t)`` with ``t = step / n_steps`` in [0, 1) and
+    ``w = (1 + cos(pi t)) / 2`` (cosine) or ``w = 1 - t`` (linear).
+    """
+
+    start: float
+    end: float
+    law: Law = "cosine"
+
+    def __post_init__(self) -> None:
+        _require(self.law in get_args(Law), "ramp law", self.law, "use 'cosine' or 'linear'")
+        for name in ("start", "end"):
+            value = getattr(self, name)
+            _require(math.isfinite(value), f"ramp {name}", value, "it must be finite")
+
+    def value(self, fraction: float) -> float:
+        """Value at ``fraction`` of the run, 0 to 1."""
+        weight = (1 + math.cos(math.pi * fraction)) / 2 if self.law == "cosine" else 1 - fraction
+        return self.end + (self.start - self.end) * weight
+
+
+def constant(value: float) -> Ramp:
+    """A ramp that stays where it is."""
+    return Ramp(value, value)
+
+
+@dataclass(frozen=True)
+class ViewConfig:
+    """Random views of the canvas that the network sees at each step: noise and crops.
+
+    A crop is a square in units of the canvas' sides. ``side_law='uniform'`` draws its side from
+    U(side_low, side_high); ``'normal'`` draws it from N(side_low, side_high) - mean and standard
+    deviation - and redraws until it is within ``side_range`` (a truncated law).
+    """
+
+    n_crops: int = 1
+    side_law: Literal["uniform", "normal"] = "uniform"
+    side_low: Ramp = dataclasses.field(default_factory=lambda: constant(0.5))
+    side_high: Ramp = dataclasses.field(default_factory=lambda: constant(1.0))
+    side_range: tuple[float, float] = (0.05, 1.0)
+    center: Literal["inside", "torus", "normal"] = "inside"
+    """``inside``: uniform among the places where the crop lies on the canvas. ``torus``: uniform
+    on the periodic canvas. ``normal``: centre ~ N(0.5, center_sd) per axis, zeros beyond the
+    border."""
+    center_sd: float = 0.15
+    noise_uniform: Ramp = dataclasses.field(default_factory=lambda: constant(0.0))
+    """Half-width of uniform noise, in units of image_01."""
+    noise_normal: Ramp = dataclasses.field(default_factory=lambda: constant(0.0))
+    """Standard deviation of normal noise, in units of image_01."""
+    noise_stage: Literal["canvas", "view"] = "view"
+    """Whether noise is added to the canvas before the crop, or to each view after it."""
+
+    def __post_init__(self) -> None:
+        _require(self.n_crops >= 1, "n_crops", self.n_crops, "use at least 1")
+        low, high = self.side_range
+        _require(0 < low <= high <= 1, "side_range", self.side_range, "use 0 < low <= high <= 1")
+        _require(self.center_sd > 0, "center_sd", self.center_sd, "it must be positive")
+        for fraction in (0.0, 1.0):
+            first, second = self.side_low.value(fraction), self.side_high.value(fraction)
+            if self.side_law == "uniform":
+                ok, rule = low <= first <= second <= high, "low <= high within side_range"
+            else:
+                ok, rule = low <= first <= high and second > 0, "mean within side_range, sd > 0"
+            _require(ok, "side_low, side_high", (first, second), f"need {rule}")
+            for name in ("noise_uniform", "noise_normal"):
+                value = getattr(self, name).value(fraction)
+                _require(value >= 0, name, value, "it must not be negative")
+
+
+@dataclass(frozen=True)
+class PhaseConfig:
+    """How the canvas is built from phases. The defaults are the exact method; others are quirks."""
+
+    init: Literal["uniform", "normal"] = "uniform"
+    """``uniform``: U(-pi, pi), as the method says. ``normal``: N(0, 1), as the peers draw it."""
+    hermitian: bool = True
+    """Tie the phases of self-conjugate columns, so that |rfft2| is the template on every bin."""
+    standardize: bool = False
+    """Rescale phase and image to mean 0 and standard deviation 1 at every step (the peers)."""
+    resample: Literal["frequency", "bilinear"] = "frequency"
+    """``frequency``: in frequency coordinates. ``bilinear``: the rfft array as if it were a
+    picture, as the peers do."""
+    color: Literal["spectrum", "lucid"] = "spectrum"
+    """Colour matrix: the spectrum's own, or the one that Lucid and its descendants share."""
+    value_range: tuple[float, float] | None = None
+    """None: the canvas is an image in [0, 1] and is normalised as the model's data are. A pair:
+    the canvas' 0 and 1 are given to the network as these values instead (the peers)."""
+    squash_slope: float = 4.0
+    """``image_01 = sigmoid(slope (v - 1/2))`` of the linear image ``v``; 4 has unit slope at
+    mid-grey. With ``standardize`` the linear image is centred on zero and the slope is 1."""
+
+    def __post_init__(self) -> None:
+        _require(self.squash_slope > 0, "squash_slope", self.squash_slope, "it must be positive")
+        if self.value_range is not None:
+            low, high = self.value_range
+            _require(low < high, "value_range", self.value_range, "use low < high")
+
+
+@dataclass(frozen=True)
+class MacoConfig:
+    """Settings of one optimisation, whatever its target."""
+
+    preset: Preset = "macoaudit"
+    n_steps: int = 256
+    canvas_px: int | None = None
+    """Side of the square canvas in pixels; None: the model's own input size."""
+    learning_rate: Ramp = dataclasses.field(default_factory=lambda: Ramp(0.5, 0.0))
+    """Step size in radians of phase (NAdam normalises the gradient)."""
+    frequency_power: float = 0.5
+    """Step sizes are multiplied by ``max(1, cycles / frequency_knee) ** -frequency_power``."""
+    frequency_knee: float = 8.0
+    """Cycles per canvas up to which the step size is not reduced."""
+    objective: Literal["cosine", "dot_cosine"] = "cosine"
+    views: ViewConfig = dataclasses.field(default_factory=ViewConfig)
+    phase: PhaseConfig = dataclasses.field(default_factory=PhaseConfig)
+    tolerance: float = 0.0
+    """A member has converged when its mean score over ``patience`` steps is less than this above
+    the mean over the ``patience`` steps before; 0 never stops early."""
+    patience: int = 16
+
+    def __post_init__(self) -> None:
+        _require(self.preset in get_args(Preset), "preset", self.preset, f"use {get_args(Preset)}")
+        _require(self.n_steps >= 1, "steps", self.n_steps, "use at least 1")
+        if self.canvas_px is not None:
+            _require(self.canvas_px >= 16, "canvas", self.canvas_px, "use at least 16 px")
+        for fraction in (0.0, 1.0):
+            value = self.learning_rate.value(fraction)
+            _require(value >= 0, "learning_rate", value, "it must not be negative")
+        _require(self.frequency_knee > 0, "frequency_knee", self.frequency_knee, "must be > 0")
+        _require(self.tolerance >= 0, "tolerance", self.tolerance, "it must not be negative")
+        _require(self.patience >= 1, "patience", self.patience, "use at least 1")
+
+    def to_json(self) -> dict[str, Any]:
+        """All settings as nested plain data."""
+        return dataclasses.asdict(self)
+
+
+def _horama_views() -> ViewConfig:
+    # Horama's noise lives in its value range (-2.5, 2.5), five times image_01's.
+    return ViewConfig(
+        n_crops=6,
+        side_low=constant(0.25),
+        side_high=constant(0.30),
+        center="normal",
+        center_sd=0.15,
+        noise_normal=constant(0.05 / 5),
+        noise_uniform=constant(0.025 / 5),
+    )
+
+
+def _xplique_views() -> ViewConfig:
+    # Xplique's range is (-1, 1), twice image_01's.
+    return ViewConfig(
+        n_crops=32,
+        side_law="normal",
+        side_low=Ramp(0.50, 0.05, "linear"),
+        side_high=constant(0.05),
+        center="normal",
+        center_sd=0.15,
+        noise_normal=constant(0.08 / 2),
+        noise_uniform=constant(0.04 / 2),
+    )
+
+
+_PEER_PHASE = PhaseConfig(
+    init="normal",
+    hermitian=False,
+    standardize=True,
+    resample="bilinear",
+    color="lucid",
+    squash_slope=1.0,
+)
+
+_PRESETS: Mapping[Preset, MacoConfig] = {
+    "macoaudit": MacoConfig(),
+    # The paper states neither the crop's centre nor the value range: inside, and image_01.
+    "paper": MacoConfig(
+        preset="paper",
+        n_steps=256,
+        canvas_px=512,
+        learning_rate=constant(1.0),
+        frequency_power=0.0,
+        views=ViewConfig(
+            side_law="normal",
+            side_low=constant(0.25),
+            side_high=constant(0.1),
+            noise_uniform=constant(0.1),
+            noise_stage="canvas",
+        ),
+        tolerance=0.0,
+    ),
+    "horama": MacoConfig(
+        preset="horama",
+        n_steps=1000,
+        canvas_px=1280,
+        learning_rate=constant(1.0),
+        frequency_power=0.0,
+        objective="dot_cosine",
+        views=_horama_views(),
+        phase=dataclasses.replace(_PEER_PHASE, value_range=(-2.5, 2.5)),
+        tolerance=0.0,
+    ),
+    "xplique": MacoConfig(
+        preset="xplique",
+        n_steps=256,
+        canvas_px=512,
+        learning_rate=constant(1.0),
+        frequency_power=0.0,
+        objective="dot_cosine",
+        views=_xplique_views(),
+        phase=dataclasses.replace(_PEER_PHASE, value_range=(-1.0, 1.0)),
+        tolerance=0.0,
+    ),
+}
+
+
+def preset(name: str) -> MacoConfig:
+    """Settings of a named preset: ``macoaudit`` (default), ``paper``, ``horama``, ``xplique``.
+
+    Raises:
+        UsageError: when there is no such preset.
+    """
+    for key, config in _PRESETS.items():
+        if key == name:
+            return config
+    raise UsageError(f"--compat is {name!r}; use one of {', '.join(_PRESETS)}")

@@ -1,0 +1,239 @@
+"""Feature inversion: images that give a layer the same activation as a reference image."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from macoaudit.config import MacoConfig
+from macoaudit.errors import UsageError
+from macoaudit.models import LoadedModel, activation_function, activations_and_logits, frozen
+from macoaudit.optimize import Activation, Optimized, Step, optimize
+from macoaudit.parametrization import (
+    LUCID_COLOR_MATRIX,
+    MacoParametrization,
+    frequency_step,
+)
+from macoaudit.spectrum import Spectrum, resample, resample_as_picture, resampled_dc
+from macoaudit.targets import InversionObjective, cosine
+from macoaudit.views import axis_weights
+
+Images = Float[Tensor, "image channel height width"]
+
+
+@dataclass(frozen=True)
+class Inverted:
+    """Inversions of a batch, one row a member (image-major: every seed of the first image first).
+
+    Everything is on the CPU.
+    """
+
+    image_01: Float[Tensor, "member channel height width"]
+    """The inverted images as they are written: rounded to 8 bits."""
+    transparency: Float[Tensor, "member height width"]
+    similarity: Float[Tensor, " member"]
+    """Cosine between the activations of the whole inverted image and of the reference."""
+    start_similarity: Float[Tensor, " member"]
+    """The same for the random-phase image of the start."""
+    logits: Float[Tensor, "member num_classes"]
+    reference_logits: Float[Tensor, "image num_classes"]
+    n_steps: tuple[int, ...]
+    converged: tuple[bool, ...]
+    failures: tuple[str | None, ...]
+
+
+def stream_seed(key: str, seed: int, stream: str) -> int:
+    """Seed of one member's random stream, the same whatever else is in the batch or the run.
+
+    ``sha256(key, seed, stream)`` reduced to 63 bits; ``key`` is the image's digest.
+    """
+    digest = hashlib.sha256(f"{key}\n{seed}\n{stream}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def _generators(
+    members: Sequence[tuple[str, int]], stream: str, device: str
+) -> list[torch.Generator]:
+    return [
+        torch.Generator(device=device).manual_seed(stream_seed(key, seed, stream))
+        for key, seed in members
+    ]
+
+
+def _autocast(device: torch.device, precision: str) -> Callable[[], AbstractContextManager[object]]:
+    if precision == "fp32":
+        return nullcontext
+    return partial(torch.autocast, device.type, dtype=torch.bfloat16)
+
+
+def build_parametrization(
+    spectrum: Spectrum,
+    config: MacoConfig,
+    canvas: tuple[int, int],
+    generators: Sequence[torch.Generator],
+    device: torch.device,
+) -> MacoParametrization:
+    """Build the batch's canvas parametrization from a spectrum and settings.
+
+    Args:
+        spectrum: the mean magnitude.
+        config: phase law and resampling.
+        canvas: height and width in pixels.
+        generators: one a member, on the CPU.
+        device: where to compute.
+    """
+    by_frequency = config.phase.resample == "frequency"
+    template = (resample if by_frequency else resample_as_picture)(spectrum, canvas)
+    color_matrix = spectrum.color_matrix
+    if config.phase.color == "lucid":
+        color_matrix = torch.tensor(LUCID_COLOR_MATRIX)
+    return MacoParametrization(
+        template,
+        resampled_dc(spectrum, canvas),
+        color_matrix,
+        width=canvas[1],
+        config=config.phase,
+        generators=generators,
+        device=device,
+    )
+
+
+def whole_view(
+    image_01: Float[Tensor, "batch channel height width"], size: tuple[int, int]
+) -> Float[Tensor, "batch channel view_height view_width"]:
+    """Resize the whole canvas to what the network sees; the identity when it has that size."""
+    if tuple(image_01.shape[-2:]) == size:
+        return image_01
+    zero, one = image_01.new_zeros(1), image_01.new_ones(1)
+    rows = axis_weights(zero, one, image_01.shape[-2], size[0], "clamp")[0]
+    columns = axis_weights(zero, one, image_01.shape[-1], size[1], "clamp")[0]
+    return rows @ image_01 @ columns.T
+
+
+def invert(
+    model: LoadedModel,
+    reference_01: Images,
+    *,
+    keys: Sequence[str],
+    spectrum: Spectrum,
+    config: MacoConfig,
+    seeds: Sequence[int] = (0,),
+    layer: str = "penultimate",
+    precision: str = "fp32",
+    on_step: Callable[[Step], None] | None = None,
+) -> Inverted:
+    """Invert the activations of reference images: ``x* = argmax cos(f(x), f(reference))``.
+
+    The search runs over images with a natural magnitude spectrum (MACO). Each image is inverted
+    once per seed; a member's random streams depend on its image's key and its seed alone. The
+    model is left as it was found.
+
+    Args:
+        model: the audited network.
+        reference_01: reference images as the model sees them, values in [0, 1].
+        keys: a name for each image that its random streams are drawn from, such as its digest.
+        spectrum: magnitude to keep.
+        config: settings of the optimisation.
+        seeds: one inversion is made per seed.
+        layer: ``penultimate`` or a layer name of the model.
+        precision: ``fp32`` or ``bf16`` (the network's forward and backward pass only).
+        on_step: called after every step.
+
+    Raises:
+        UsageError: when the number of keys or channels does not fit, or precision is unknown.
+        LayerError: when the layer cannot be used.
+    """
+    if len(keys) != len(reference_01):
+        raise UsageError(f"keys: {len(keys)} came for {len(reference_01)} images; give one each")
+    if precision not in ("fp32", "bf16"):
+        raise UsageError(f"precision is {precision!r}; use 'fp32' or 'bf16'")
+    channels = spectrum.magnitude.shape[0]
+    if reference_01.shape[1] != channels:
+        raise UsageError(
+            f"spectrum: it has {channels} channels, the model's images {reference_01.shape[1]}; "
+            "measure one with 'macoaudit spectrum'"
+        )
+    members = [(key, seed) for key in keys for seed in seeds]
+    device = torch.device(model.device)
+    view_size = model.preprocessing.input_size
+    side = config.canvas_px
+    canvas = view_size if side is None else (side, side)
+    with frozen(model.module), torch.no_grad():
+        read = activations_and_logits(model, layer)
+        reference, reference_logits = read(reference_01.to(device))
+        reference = reference.float().flatten(1).repeat_interleave(len(seeds), 0)
+        parametrization = build_parametrization(
+            spectrum, config, canvas, _generators(members, "phase", "cpu"), device
+        )
+        start = whole_view(parametrization.decode().image_01, view_size)
+        start_similarity = cosine(read(start)[0].float().flatten(1), reference)
+        result = optimize(
+            _activation(model, layer, config),
+            parametrization,
+            InversionObjective(reference, config.objective),
+            config=config,
+            view_size=view_size,
+            crop_generators=_generators(members, "crops", "cpu"),
+            noise_generators=_generators(members, "noise", str(device)),
+            step_scale=_step_scale(config, canvas, device),
+            autocast=_autocast(device, precision) if precision != "fp32" else None,
+            on_step=on_step,
+        )
+        image_01 = (result.image_01 * 255).round() / 255
+        activations, logits = read(whole_view(image_01, view_size))
+        similarity = cosine(activations.float().flatten(1), reference)
+    return _collect(result, image_01, similarity, start_similarity, logits, reference_logits)
+
+
+def _activation(model: LoadedModel, layer: str, config: MacoConfig) -> Activation:
+    """The network up to the layer, on the canvas' values or on the peers' value range."""
+    read = activation_function(model, layer)
+    if config.phase.value_range is None:
+        return read
+    low, high = config.phase.value_range
+    shape = (1, -1, 1, 1)
+    device = torch.device(model.device)
+    mean = torch.tensor(model.preprocessing.mean, device=device).view(shape)
+    std = torch.tensor(model.preprocessing.std, device=device).view(shape)
+    # The model's own normalisation is undone in advance, so that it sees low + (high - low) x.
+    return lambda view: read((low + (high - low) * view) * std + mean)
+
+
+def _step_scale(
+    config: MacoConfig, canvas: tuple[int, int], device: torch.device
+) -> Tensor | None:
+    if config.frequency_power == 0:
+        return None
+    return frequency_step(canvas, config.frequency_power, config.frequency_knee, device)
+
+
+def _collect(
+    result: Optimized,
+    image_01: Tensor,
+    similarity: Tensor,
+    start_similarity: Tensor,
+    logits: Tensor,
+    reference_logits: Tensor,
+) -> Inverted:
+    failures = tuple(
+        reason
+        if reason is not None or bool(torch.isfinite(value))
+        else "the similarity of the result is not finite; try --precision fp32"
+        for reason, value in zip(result.failures, similarity, strict=True)
+    )
+    return Inverted(
+        image_01=image_01.cpu(),
+        transparency=result.transparency.cpu(),
+        similarity=similarity.cpu(),
+        start_similarity=start_similarity.cpu(),
+        logits=logits.float().cpu(),
+        reference_logits=reference_logits.float().cpu(),
+        n_steps=tuple(result.n_steps.tolist()),
+        converged=tuple(result.converged.tolist()),
+        failures=failures,
+    )
