@@ -9,6 +9,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from macoaudit.errors import UsageError
@@ -70,6 +71,11 @@ class ViewConfig:
     on the periodic canvas. ``normal``: centre ~ N(0.5, center_sd) per axis, zeros beyond the
     border."""
     center_sd: float = 0.15
+    cutout: Ramp = dataclasses.field(default_factory=lambda: constant(0.0))
+    """Side of the square that is erased from each view, in fractions of the view; its centre is
+    uniform over the view. It keeps the evidence from gathering in one place."""
+    cutout_fill: float = 0.45
+    """Value of the erased square in image_01: about the mean of natural photographs."""
     noise_uniform: Ramp = dataclasses.field(default_factory=lambda: constant(0.0))
     """Half-width of uniform noise, in units of image_01."""
     noise_normal: Ramp = dataclasses.field(default_factory=lambda: constant(0.0))
@@ -92,6 +98,8 @@ class ViewConfig:
             for name in ("noise_uniform", "noise_normal"):
                 value = getattr(self, name).value(fraction)
                 _require(value >= 0, name, value, "it must not be negative")
+            erased = self.cutout.value(fraction)
+            _require(0 <= erased < 1, "cutout", erased, "use 0 (none) to below 1")
 
 
 @dataclass(frozen=True)
@@ -251,3 +259,63 @@ def preset(name: str) -> MacoConfig:
         if key == name:
             return config
     raise UsageError(f"--compat is {name!r}; use one of {', '.join(_PRESETS)}")
+
+
+ReportFormat = Literal["html", "pdf"]
+
+
+@dataclass(frozen=True)
+class InvertConfig:
+    """Settings of one ``macoaudit invert``."""
+
+    images: tuple[Path, ...]
+    model: str
+    out: Path
+    weights: str | None = None
+    """None: the model's own; ``random``; or a file."""
+    layer: str = "penultimate"
+    device: str = "cpu"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    maco: MacoConfig = dataclasses.field(default_factory=MacoConfig)
+    spectrum: Path | None = None
+    """None: the packaged natural spectrum."""
+    n_seeds: int = 1
+    seed: int = 0
+    """First seed; inversion ``k`` of an image has seed ``seed + k``."""
+    batch_size: int = 8
+    """Inversions optimised at once. Changes numbers by rounding only."""
+    judges: tuple[str, ...] = ()
+    formats: tuple[ReportFormat, ...] = ("html", "pdf")
+    resume: bool = True
+    allow_pickle: bool = False
+    offline: bool = False
+    max_bad_frac: float = 0.05
+    """Share of unreadable or failed images above which the run counts as incomplete; one bad image
+    is always tolerated as long as another one is fine."""
+
+    def __post_init__(self) -> None:
+        _require(self.n_seeds >= 1, "--seeds", self.n_seeds, "use at least 1")
+        _require(self.seed >= 0, "--seed", self.seed, "use 0 or more")
+        _require(self.batch_size >= 1, "--batch-size", self.batch_size, "use at least 1")
+        _require(
+            self.precision in ("fp32", "bf16"), "--precision", self.precision, "use fp32 or bf16"
+        )
+        _require(0 <= self.max_bad_frac <= 1, "--max-bad", self.max_bad_frac, "use 0 to 1")
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of each image's inversions."""
+        return tuple(range(self.seed, self.seed + self.n_seeds))
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting that changes numbers, as plain data."""
+        return {
+            "layer": self.layer,
+            "weights": self.weights,
+            "precision": self.precision,
+            "seeds": list(self.seeds),
+            "batch_size": self.batch_size,
+            "judges": list(self.judges),
+            "max_bad_frac": self.max_bad_frac,
+            "maco": self.maco.to_json(),
+        }

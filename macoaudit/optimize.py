@@ -21,7 +21,7 @@ from macoaudit.config import MacoConfig
 from macoaudit.errors import OptimizationError
 from macoaudit.parametrization import Decoded
 from macoaudit.targets import Objective
-from macoaudit.views import ViewMap, draw_boxes, is_whole_view, noise_like
+from macoaudit.views import ViewMap, draw_boxes, draw_cutouts, is_whole_view, noise_like
 
 Activation = Callable[[Float[Tensor, "view channel height width"]], Tensor]
 
@@ -186,18 +186,16 @@ def optimize(
     Raises:
         OptimizationError: when activations do not have one row per view.
     """
-    boxes = torch.stack([draw_boxes(config.views, config.n_steps, g) for g in crop_generators])
-    boxes = boxes.to(parametrization.parameters.device)
-    batch = len(crop_generators)
-    members = _Members(batch, config.n_steps, parametrization.parameters.device)
+    device = parametrization.parameters.device
+    plan = _ViewPlan(config, crop_generators, device)
+    members = _Members(len(crop_generators), config.n_steps, device)
     optimizer = NAdam(parametrization.parameters)
     generators = list(noise_generators)
     for step in range(config.n_steps):
         decoded = parametrization.decode()
         gradient, scores, coverage = _image_gradient(
-            activation, objective, decoded.image_01, boxes[:, step], config, view_size,
-            generators, step / config.n_steps, autocast,
-        )  # fmt: skip
+            activation, objective, decoded.image_01, plan, step, view_size, generators, autocast
+        )
         members.add_gradient(gradient, coverage)
         members.scores[members.index, step] = scores
         members.n_steps[members.index] = step + 1
@@ -213,7 +211,8 @@ def optimize(
         if bool(leaving.any()):
             members.keep_images(parametrization.decode().image_01, leaving)
             kept = (~leaving).nonzero().flatten()
-            members.index, boxes = members.index[kept], boxes[kept]
+            members.index = members.index[kept]
+            plan.select(kept)
             generators = [generators[i] for i in kept.tolist()]
             parametrization.select(kept)
             optimizer.select(kept)
@@ -221,40 +220,73 @@ def optimize(
             if len(kept) == 0:
                 break
     else:
-        everyone = torch.ones(len(members.index), dtype=torch.bool, device=boxes.device)
+        everyone = torch.ones(len(members.index), dtype=torch.bool, device=device)
         members.keep_images(parametrization.decode().image_01, everyone)
     return _finish(members)
+
+
+class _ViewPlan:
+    """The crops and erased squares of a whole run, drawn in advance for every member."""
+
+    def __init__(
+        self, config: MacoConfig, generators: Sequence[torch.Generator], device: torch.device
+    ) -> None:
+        self.config = config
+        boxes, cutouts = [], []
+        for generator in generators:
+            boxes.append(draw_boxes(config.views, config.n_steps, generator))
+            drawn = draw_cutouts(config.views, config.n_steps, generator)
+            if drawn is not None:
+                cutouts.append(drawn)
+        self._boxes = torch.stack(boxes).to(device)
+        self._cutouts = torch.stack(cutouts).to(device) if cutouts else None
+
+    def select(self, index: Tensor) -> None:
+        """Keep only some members."""
+        self._boxes = self._boxes[index]
+        if self._cutouts is not None:
+            self._cutouts = self._cutouts[index]
+
+    def view_map(
+        self, step: int, canvas: tuple[int, int], view_size: tuple[int, int]
+    ) -> ViewMap | None:
+        """Maps of one step, or None when every view is the whole canvas as it is."""
+        boxes = self._boxes[:, step]
+        cutouts = None if self._cutouts is None else self._cutouts[:, step]
+        if cutouts is None and is_whole_view(boxes, canvas, view_size):
+            return None
+        return ViewMap(boxes, canvas, view_size, self.config.views, cutouts)
 
 
 def _image_gradient(
     activation: Activation,
     objective: Objective,
     image_01: Tensor,
-    boxes: Tensor,
-    config: MacoConfig,
+    plan: _ViewPlan,
+    step: int,
     view_size: tuple[int, int],
     generators: Sequence[torch.Generator],
-    fraction: float,
     autocast: Callable[[], AbstractContextManager[object]] | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradient of the mean score with respect to the image, the scores, and the coverage."""
-    views_config, canvas = config.views, (image_01.shape[-2], image_01.shape[-1])
-    uniform = views_config.noise_uniform.value(fraction)
-    normal = views_config.noise_normal.value(fraction)
-    device, on_canvas = image_01.device, views_config.noise_stage == "canvas"
-    if on_canvas:
-        shape: tuple[int, ...] = tuple(image_01.shape[1:])
+    config, fraction = plan.config.views, step / plan.config.n_steps
+    on_canvas = config.noise_stage == "canvas"
+    shape = tuple(image_01.shape[1:])
+    noise = noise_like(
+        shape if on_canvas else (config.n_crops, shape[0], *view_size),
+        config.noise_uniform.value(fraction),
+        config.noise_normal.value(fraction),
+        generators,
+        image_01.device,
+    )
+    canvas = image_01 if noise is None or not on_canvas else image_01 + noise
+    view_map = plan.view_map(step, (shape[-2], shape[-1]), view_size)
+    if view_map is None:
+        views = canvas[:, None].expand(-1, config.n_crops, -1, -1, -1)
     else:
-        shape = (views_config.n_crops, image_01.shape[1], *view_size)
-    noise = noise_like(shape, uniform, normal, generators, device)
-    view_map = None
-    if is_whole_view(boxes, canvas, view_size):
-        views = image_01[:, None].expand(-1, views_config.n_crops, -1, -1, -1)
-    else:
-        view_map = ViewMap(boxes, canvas, view_size, views_config.center)
-        views = view_map.apply(image_01 + noise if noise is not None and on_canvas else image_01)
-    if noise is not None and (not on_canvas or view_map is None):
-        views = views + (noise[:, None] if on_canvas else noise)
+        views = view_map.apply(canvas)
+    if noise is not None and not on_canvas:
+        views = views + noise
     flat = views.flatten(0, 1).detach().requires_grad_()
     with torch.enable_grad():
         if autocast is None:
@@ -267,16 +299,16 @@ def _image_gradient(
                 f"activation: {flat.shape[0]} views gave {activations.shape[0]} rows of "
                 "activations; the layer mixes images of a batch, choose another layer"
             )
-        rows = activations.float().flatten(1).unflatten(0, (len(boxes), -1))
+        rows = activations.float().flatten(1).unflatten(0, (len(image_01), -1))
         scores = objective.scores(rows).mean(1)
         if scores.requires_grad:
             (gradient,) = torch.autograd.grad(scores.sum(), flat, materialize_grads=True)
         else:  # a network that does not look at its input at all
             gradient = torch.zeros_like(flat)
-    per_view = gradient.unflatten(0, (len(boxes), -1))
+    per_view = gradient.unflatten(0, (len(image_01), -1))
     if view_map is None:
         return per_view.sum(1), scores.detach(), torch.ones_like(image_01[:, 0])
-    coverage = view_map.coverage() / views_config.n_crops
+    coverage = view_map.coverage() / config.n_crops
     return view_map.adjoint(per_view), scores.detach(), coverage
 
 

@@ -56,6 +56,25 @@ def draw_boxes(
     return torch.cat([corner, side[..., None]], dim=-1)
 
 
+def draw_cutouts(
+    config: ViewConfig, n_steps: int, generator: torch.Generator
+) -> Float[Tensor, "step view 3"] | None:
+    """Draw the erased squares of a whole run: centre (y, x) and side, in fractions of the view.
+
+    The centre is uniform over the view, so that part of the square may lie outside.
+
+    Returns:
+        None when the settings erase nothing at any step.
+    """
+    ramp = config.cutout
+    if ramp.start == 0 and ramp.end == 0:
+        return None
+    side = torch.tensor([ramp.value(step / n_steps) for step in range(n_steps)])
+    side = side[:, None, None].expand(-1, config.n_crops, 1)
+    center = torch.rand((n_steps, config.n_crops, 2), generator=generator)
+    return torch.cat([center, side], dim=-1)
+
+
 def axis_weights(
     start: Float[Tensor, " crop"],
     side: Float[Tensor, " crop"],
@@ -100,38 +119,83 @@ def axis_weights(
     return weights / weights.sum(-1, keepdim=True)
 
 
+def _erased(center: Tensor, side: Tensor, n_pixels: int) -> Tensor:
+    """Pixels of an axis whose centre lies within half a side of the erased square's centre."""
+    pixel = (torch.arange(n_pixels, device=center.device, dtype=center.dtype) + 0.5) / n_pixels
+    return ((pixel - center[..., None]).abs() < side[..., None] / 2).to(center.dtype)
+
+
 class ViewMap:
-    """The linear maps of one step: canvas -> views, its adjoint, and its coverage."""
+    """The maps of one step: canvas -> views, the adjoint of their linear part, its coverage.
+
+    ``view = keep (A_y canvas A_x^T) + (1 - keep) fill`` with ``keep`` zero in the erased square.
+
+    Args:
+        boxes: crops (batch, view, 3): top, left, side.
+        canvas: height and width of the canvas.
+        view: height and width of a view.
+        config: where crops lie and what erased squares are filled with.
+        cutouts: erased squares (batch, view, 3): centre y, centre x, side; or None.
+    """
 
     def __init__(
-        self, boxes: Boxes, canvas: tuple[int, int], view: tuple[int, int], center: str
+        self,
+        boxes: Boxes,
+        canvas: tuple[int, int],
+        view: tuple[int, int],
+        config: ViewConfig,
+        cutouts: Boxes | None = None,
     ) -> None:
-        border = {"inside": "clamp", "torus": "wrap", "normal": "zero"}[center]
+        border = {"inside": "clamp", "torus": "wrap", "normal": "zero"}[config.center]
         flat = boxes.flatten(0, 1)
         shape = boxes.shape[:2]
         rows = axis_weights(flat[:, 0], flat[:, 2], canvas[0], view[0], border)
         columns = axis_weights(flat[:, 1], flat[:, 2], canvas[1], view[1], border)
         self.rows: Tensor = rows.unflatten(0, shape)[:, :, None]
         self.columns: Tensor = columns.unflatten(0, shape)[:, :, None]
-        self._view = view
+        self._fill = config.cutout_fill
+        self._erased: tuple[Tensor, Tensor] | None = None
+        if cutouts is not None:
+            self._erased = (
+                _erased(cutouts[..., 0], cutouts[..., 2], view[0]),
+                _erased(cutouts[..., 1], cutouts[..., 2], view[1]),
+            )
+
+    def _keep(self) -> Tensor | None:
+        if self._erased is None:
+            return None
+        erased_rows, erased_columns = self._erased
+        return 1 - (erased_rows[..., :, None] * erased_columns[..., None, :])[:, :, None]
 
     def apply(
         self, canvas: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch view channel view_height view_width"]:
-        """Cut and resize every view: ``A_y canvas A_x^T``."""
-        return self.rows @ canvas[:, None] @ self.columns.mT
+        """Cut, resize and erase every view."""
+        views = self.rows @ canvas[:, None] @ self.columns.mT
+        keep = self._keep()
+        return views if keep is None else views.mul_(keep).add_(self._fill * (1 - keep))
 
     def adjoint(
         self, gradient: Float[Tensor, "batch view channel view_height view_width"]
     ) -> Float[Tensor, "batch channel height width"]:
-        """Send gradients of the views back to the canvas: ``sum over views of A_y^T g A_x``."""
+        """Send gradients of the views back: ``sum over views of A_y^T (keep g) A_x``."""
+        keep = self._keep()
+        if keep is not None:
+            gradient = gradient * keep
         return (self.rows.mT @ gradient @ self.columns).sum(1)
 
     def coverage(self) -> Float[Tensor, "batch height width"]:
-        """How much each canvas pixel counts in the views: the adjoint applied to ones."""
-        rows = self.rows.sum(-2)[:, :, 0, :, None]
-        columns = self.columns.sum(-2)[:, :, 0, None, :]
-        return (rows * columns).sum(1)
+        """How much each canvas pixel counts in the views: the adjoint applied to ones.
+
+        ``A_y^T 1 1^T A_x - (A_y^T e_y) (e_x^T A_x)`` with ``e`` the erased rows and columns.
+        """
+        rows, columns = self.rows[:, :, 0], self.columns[:, :, 0]
+        full = rows.sum(-2)[..., :, None] * columns.sum(-2)[..., None, :]
+        if self._erased is not None:
+            lost_rows = (rows * self._erased[0][..., None]).sum(-2)
+            lost_columns = (columns * self._erased[1][..., None]).sum(-2)
+            full = full - lost_rows[..., :, None] * lost_columns[..., None, :]
+        return full.sum(1)
 
 
 def is_whole_view(boxes: Boxes, canvas: tuple[int, int], view: tuple[int, int]) -> bool:

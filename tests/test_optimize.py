@@ -106,7 +106,9 @@ def test_identity_network_recovers_the_phase():
 
 def test_constant_upstream_gradient_gives_flat_transparency():
     """Oracle 4: the score is the sum of the view; normalised transparency is 1 everywhere seen."""
-    views = ViewConfig(n_crops=1, side_low=constant(0.3), side_high=constant(0.6))
+    views = ViewConfig(
+        n_crops=1, side_low=constant(0.3), side_high=constant(0.6), cutout=constant(0.4)
+    )
     config = MacoConfig(n_steps=300, views=views, learning_rate=constant(0.0))
     weights = torch.ones(2, SIZE[0] * SIZE[1])
     result = run(flat, Linear(weights), parametrization(2), config, n=2)

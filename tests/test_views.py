@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from macoaudit.config import Ramp, ViewConfig, constant, preset
 from macoaudit.errors import UsageError
-from macoaudit.views import ViewMap, axis_weights, draw_boxes, is_whole_view, noise_like
+from macoaudit.views import (
+    ViewMap,
+    axis_weights,
+    draw_boxes,
+    draw_cutouts,
+    is_whole_view,
+    noise_like,
+)
 
 
 def generator(seed=0):
@@ -81,7 +88,7 @@ def test_crop_on_pixel_borders_equals_torch_interpolate(n_in, n_out):
     image = torch.rand(1, 3, n_in, n_in, generator=generator(1))
     first, count = 3, n_in - 5
     boxes = torch.tensor([[[first / n_in, first / n_in, count / n_in]]])
-    views = ViewMap(boxes, (n_in, n_in), (n_out, n_out), "inside").apply(image)[:, 0]
+    views = ViewMap(boxes, (n_in, n_in), (n_out, n_out), ViewConfig()).apply(image)[:, 0]
     crop = image[:, :, first : first + count, first : first + count]
     expected = torch.nn.functional.interpolate(
         crop, (n_out, n_out), mode="bilinear", antialias=True, align_corners=False
@@ -95,16 +102,23 @@ def test_crop_on_pixel_borders_equals_torch_interpolate(n_in, n_out):
 def test_torus_view_of_the_whole_canvas_is_a_circular_shift():
     image = torch.rand(1, 2, 10, 10, generator=generator(2))
     boxes = torch.tensor([[[0.3, 0.8, 1.0]]])
-    view = ViewMap(boxes, (10, 10), (10, 10), "torus").apply(image)[:, 0]
+    view = ViewMap(boxes, (10, 10), (10, 10), ViewConfig(center="torus")).apply(image)[:, 0]
     torch.testing.assert_close(view, image.roll((-3, -8), (-2, -1)))
 
 
 @pytest.mark.parametrize("center", ["inside", "torus", "normal"])
 @pytest.mark.parametrize("canvas", [(16, 16), (21, 14)])
-def test_adjoint_is_the_transpose_and_coverage_its_image_of_ones(center, canvas):
-    config = ViewConfig(n_crops=3, side_low=constant(0.3), center=center)
+@pytest.mark.parametrize("cutout", [0.0, 0.5])
+def test_adjoint_is_the_transpose_and_coverage_its_image_of_ones(center, canvas, cutout):
+    config = ViewConfig(
+        n_crops=3, side_low=constant(0.3), center=center, cutout=constant(cutout), cutout_fill=0.0
+    )
     boxes = torch.stack([draw_boxes(config, 1, generator(i))[0] for i in range(2)]).double()
-    view_map = ViewMap(boxes, canvas, (9, 9), center)
+    cutouts = None
+    if cutout:
+        drawn = [draw_cutouts(config, 1, generator(i)) for i in range(2)]
+        cutouts = torch.stack([one[0] for one in drawn if one is not None]).double()
+    view_map = ViewMap(boxes, canvas, (9, 9), config, cutouts)
     x = torch.rand(2, 3, *canvas, generator=generator(5), dtype=torch.float64)
     y = torch.rand(2, 3, 3, 9, 9, generator=generator(6), dtype=torch.float64)
     left, right = (view_map.apply(x) * y).sum(), (x * view_map.adjoint(y)).sum()
@@ -114,6 +128,27 @@ def test_adjoint_is_the_transpose_and_coverage_its_image_of_ones(center, canvas)
         torch.testing.assert_close(ones[:, channel], view_map.coverage())
 
 
+def test_cutout_erases_the_stated_square_and_nothing_else():
+    config = ViewConfig(cutout=constant(0.5), cutout_fill=0.25)
+    boxes = torch.tensor([[[0.0, 0.0, 1.0]]])
+    image = torch.rand(1, 3, 8, 8, generator=generator(1))
+    cutouts = torch.tensor([[[0.25, 0.5, 0.5]]])  # rows 0 to 3, columns 2 to 5 of 8
+    view = ViewMap(boxes, (8, 8), (8, 8), config, cutouts).apply(image)[:, 0]
+    expected = image.clone()
+    expected[..., 0:4, 2:6] = 0.25
+    torch.testing.assert_close(view, expected)
+
+
+def test_cutouts_shrink_with_their_ramp():
+    config = ViewConfig(n_crops=2, cutout=Ramp(0.4, 0.0, "linear"))
+    cutouts = draw_cutouts(config, 10, generator())
+    assert cutouts is not None
+    assert cutouts.shape == (10, 2, 3)
+    torch.testing.assert_close(cutouts[:, 0, 2], 0.4 * (1 - torch.arange(10) / 10))
+    assert 0 <= float(cutouts[..., :2].min()) <= float(cutouts[..., :2].max()) <= 1
+    assert draw_cutouts(ViewConfig(), 10, generator()) is None
+
+
 def test_torus_coverage_is_flat_in_expectation_and_normal_is_not():
     flatness = {}
     for center in ("torus", "normal"):
@@ -121,7 +156,7 @@ def test_torus_coverage_is_flat_in_expectation_and_normal_is_not():
             n_crops=1, side_low=constant(0.25), side_high=constant(0.3), center=center
         )
         boxes = draw_boxes(config, 4096, generator(3))[:, 0][None]
-        coverage = ViewMap(boxes, (32, 32), (32, 32), center).coverage()[0]
+        coverage = ViewMap(boxes, (32, 32), (32, 32), config).coverage()[0]
         flatness[center] = float(coverage.std() / coverage.mean())
     assert flatness["torus"] < 0.12
     assert flatness["normal"] > 1.0
@@ -156,5 +191,7 @@ def test_bad_settings_are_refused():
         ViewConfig(side_low=constant(0.8), side_high=constant(0.4))
     with pytest.raises(UsageError, match=r"noise_uniform is -0.1; it must not be negative"):
         ViewConfig(noise_uniform=constant(-0.1))
+    with pytest.raises(UsageError, match=r"cutout is 1.0; use 0 \(none\) to below 1"):
+        ViewConfig(cutout=constant(1.0))
     with pytest.raises(UsageError, match="border is 'mirror'"):
         axis_weights(torch.zeros(1), torch.ones(1), 4, 4, "mirror")

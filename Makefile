@@ -1,0 +1,38 @@
+# Two commands do everything: `make demo` and `make test`. Everything is installed into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO_OUT ?= runs/demo
+
+.PHONY: demo install native test test-all check lint clean-demo
+.DEFAULT_GOAL := demo
+
+demo: install native
+	rm -rf $(DEMO_OUT)
+	$(BIN)/macoaudit invert samples/ --model demo --judge demo-clean --judge demo-judge --out $(DEMO_OUT)
+	@echo "Report: $(CURDIR)/$(DEMO_OUT)/report.html"
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# WeasyPrint draws text with Pango, a native library. It is installed only where it is missing.
+native:
+	@sh .ci/native.sh
+
+test: install native
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-all: install native
+	$(BIN)/python -m pytest -q
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint test
