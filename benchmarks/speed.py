@@ -8,6 +8,7 @@ because machines are shared and noisy. Prints one JSON document.
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import time
@@ -63,7 +64,7 @@ def engine_steps_s(
         precision=precision,
         on_step=mark,
     )
-    return [after - before for before, after in zip(marks, marks[1:], strict=False)]
+    return [after - before for before, after in itertools.pairwise(marks)]
 
 
 def overhead(model: LoadedModel, batch: int, precision: str, rounds: int) -> dict[str, Any]:

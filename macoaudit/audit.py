@@ -1,4 +1,4 @@
-"""The order of the work on one group of images: invert, measure, make records. No maths, no disk."""
+"""The order of the work on one group of images: invert, measure, record. No maths, no disk."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

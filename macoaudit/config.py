@@ -71,6 +71,9 @@ class ViewConfig:
     on the periodic canvas. ``normal``: centre ~ N(0.5, center_sd) per axis, zeros beyond the
     border."""
     center_sd: float = 0.15
+    settle_frac: float = 0.0
+    """Share of the run, at its end, in which every view is the whole canvas and nothing is erased:
+    what the crops left open is settled on the view that will be judged."""
     cutout: Ramp = dataclasses.field(default_factory=lambda: constant(0.0))
     """Side of the square that is erased from each view, in fractions of the view; its centre is
     uniform over the view. It keeps the evidence from gathering in one place."""
@@ -87,6 +90,7 @@ class ViewConfig:
         _require(self.n_crops >= 1, "n_crops", self.n_crops, "use at least 1")
         low, high = self.side_range
         _require(0 < low <= high <= 1, "side_range", self.side_range, "use 0 < low <= high <= 1")
+        _require(0 <= self.settle_frac <= 1, "settle_frac", self.settle_frac, "use 0 to 1")
         _require(self.center_sd > 0, "center_sd", self.center_sd, "it must be positive")
         for fraction in (0.0, 1.0):
             first, second = self.side_low.value(fraction), self.side_high.value(fraction)

@@ -204,9 +204,7 @@ def _activation(model: LoadedModel, layer: str, config: MacoConfig) -> Activatio
     return lambda view: read((low + (high - low) * view) * std + mean)
 
 
-def _step_scale(
-    config: MacoConfig, canvas: tuple[int, int], device: torch.device
-) -> Tensor | None:
+def _step_scale(config: MacoConfig, canvas: tuple[int, int], device: torch.device) -> Tensor | None:
     if config.frequency_power == 0:
         return None
     return frequency_step(canvas, config.frequency_power, config.frequency_knee, device)

@@ -110,7 +110,7 @@ class NAdam:
         self._square.mul_(self._beta2).addcmul_(gradient, gradient, value=1 - self._beta2)
         correction = 1 - self._beta2**self._count
         denominator = self._square.sqrt().mul_(correction**-0.5).add_(self._eps)
-        step = self._mean * (mu_next / (1 - self._product * mu_next))
+        step: Tensor = self._mean * (mu_next / (1 - self._product * mu_next))
         return step.add_(gradient, alpha=(1 - mu) / (1 - self._product)).div_(denominator)
 
     def select(self, index: Tensor) -> None:
@@ -253,6 +253,8 @@ class _ViewPlan:
         """Maps of one step, or None when every view is the whole canvas as it is."""
         boxes = self._boxes[:, step]
         cutouts = None if self._cutouts is None else self._cutouts[:, step]
+        if cutouts is not None and bool((cutouts[..., 2] == 0).all()):
+            cutouts = None
         if cutouts is None and is_whole_view(boxes, canvas, view_size):
             return None
         return ViewMap(boxes, canvas, view_size, self.config.views, cutouts)
@@ -299,13 +301,13 @@ def _image_gradient(
                 f"activation: {flat.shape[0]} views gave {activations.shape[0]} rows of "
                 "activations; the layer mixes images of a batch, choose another layer"
             )
-        rows = activations.float().flatten(1).unflatten(0, (len(image_01), -1))
+        rows = activations.float().reshape(len(image_01), config.n_crops, -1)
         scores = objective.scores(rows).mean(1)
         if scores.requires_grad:
             (gradient,) = torch.autograd.grad(scores.sum(), flat, materialize_grads=True)
         else:  # a network that does not look at its input at all
             gradient = torch.zeros_like(flat)
-    per_view = gradient.unflatten(0, (len(image_01), -1))
+    per_view = gradient.view(len(image_01), config.n_crops, *gradient.shape[1:])
     if view_map is None:
         return per_view.sum(1), scores.detach(), torch.ones_like(image_01[:, 0])
     coverage = view_map.coverage() / config.n_crops

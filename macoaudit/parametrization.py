@@ -174,7 +174,8 @@ class MacoParametrization:
 
 def _mix(matrix: Tensor, planes: Tensor) -> Tensor:
     """Apply a colour matrix per pixel."""
-    return (matrix @ planes.flatten(-2)).unflatten(-1, planes.shape[-2:])
+    mixed: Tensor = (matrix @ planes.flatten(-2)).view(planes.shape)
+    return mixed
 
 
 def _standardize(values: Tensor) -> tuple[Tensor, Tensor]:

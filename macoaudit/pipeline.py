@@ -108,9 +108,7 @@ def run_invert(
     tell(Progress("load", 0, len(files)))
     setup = _load(config)
     clock.timed("load", began)
-    folder = RunFolder.open(
-        config.out, run_key=digest_json(setup.facts()), resume=config.resume
-    )
+    folder = RunFolder.open(config.out, run_key=digest_json(setup.facts()), resume=config.resume)
     records: list[ImageAudit] = []
     interrupted = False
     try:

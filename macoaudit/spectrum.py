@@ -113,7 +113,8 @@ def color_decorrelation(
             "RGB?), so the channels cannot be decorrelated; use color='identity' or other images"
         )
     vectors = vectors * torch.where(vectors.sum(0) < 0, -1.0, 1.0)
-    return (vectors * values.sqrt()).to(torch.float32)
+    matrix: Tensor = (vectors * values.sqrt()).to(torch.float32)
+    return matrix
 
 
 def periodic_component(
@@ -141,7 +142,8 @@ def periodic_component(
     laplacian[0, 0] = 1.0
     smooth = torch.fft.rfft2(border) / laplacian
     smooth[:, 0, 0] = 0
-    return image - torch.fft.irfft2(smooth, s=(height, width))
+    periodic: Tensor = image - torch.fft.irfft2(smooth, s=(height, width))
+    return periodic
 
 
 def measure_spectrum(
@@ -311,7 +313,7 @@ def resample(
     ky = torch.fft.fftfreq(height, d=1 / height, dtype=torch.float64)[:, None]
     kx = torch.arange(width // 2 + 1, dtype=torch.float64)[None, :]
     ky, kx = ky * math.sqrt(width / height), kx * math.sqrt(height / width)
-    ky, kx = torch.broadcast_tensors(ky, kx)
+    ky, kx = ky.expand(height, width // 2 + 1), kx.expand(height, width // 2 + 1)
     limit_y = _TRUSTED_BAND_FRAC * (native_height // 2)
     limit_x = _TRUSTED_BAND_FRAC * (native_width // 2)
     over = torch.maximum(ky.abs() / limit_y, kx / limit_x).clamp_min(1.0)

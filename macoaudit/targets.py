@@ -5,7 +5,6 @@ Every objective scores each member by itself: changing a batch mate never moves 
 
 from typing import Protocol, runtime_checkable
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -34,7 +33,8 @@ def cosine(
     """Cosine ``a.b / (|a| |b|)`` over the last axis, -1 to 1; 0 where a vector is zero."""
     product = (activations * reference).sum(-1)
     norms = activations.norm(dim=-1) * reference.norm(dim=-1)
-    return product / norms.clamp_min(1e-12)
+    similarity: Tensor = product / norms.clamp_min(1e-12)
+    return similarity
 
 
 class InversionObjective:

@@ -26,6 +26,7 @@ def draw_boxes(
     truncated to ``side_range`` by redrawing, at most 100 times, then clamped). For ``inside`` the
     corner is uniform where the crop lies on the canvas; for ``torus`` uniform on [0, 1), the crop
     wraps around; for ``normal`` the centre is N(0.5, center_sd) and the crop may leave the canvas.
+    In the last ``settle_frac`` of the steps every crop is the whole canvas.
 
     Args:
         config: the laws.
@@ -53,7 +54,14 @@ def draw_boxes(
         corner = torch.rand((*shape, 2), generator=generator)
         if config.center == "inside":
             corner = corner * (1 - side[..., None])
-    return torch.cat([corner, side[..., None]], dim=-1)
+    boxes = torch.cat([corner, side[..., None]], dim=-1)
+    boxes[_settled(config, n_steps)] = torch.tensor([0.0, 0.0, 1.0])
+    return boxes
+
+
+def _settled(config: ViewConfig, n_steps: int) -> slice:
+    """The steps at the end of a run that see the whole canvas."""
+    return slice(n_steps - round(config.settle_frac * n_steps), n_steps)
 
 
 def draw_cutouts(
@@ -70,6 +78,7 @@ def draw_cutouts(
     if ramp.start == 0 and ramp.end == 0:
         return None
     side = torch.tensor([ramp.value(step / n_steps) for step in range(n_steps)])
+    side[_settled(config, n_steps)] = 0
     side = side[:, None, None].expand(-1, config.n_crops, 1)
     center = torch.rand((n_steps, config.n_crops, 2), generator=generator)
     return torch.cat([center, side], dim=-1)
@@ -151,8 +160,8 @@ class ViewMap:
         shape = boxes.shape[:2]
         rows = axis_weights(flat[:, 0], flat[:, 2], canvas[0], view[0], border)
         columns = axis_weights(flat[:, 1], flat[:, 2], canvas[1], view[1], border)
-        self.rows: Tensor = rows.unflatten(0, shape)[:, :, None]
-        self.columns: Tensor = columns.unflatten(0, shape)[:, :, None]
+        self.rows: Tensor = rows.view(*shape, 1, *rows.shape[1:])
+        self.columns: Tensor = columns.view(*shape, 1, *columns.shape[1:])
         self._fill = config.cutout_fill
         self._erased: tuple[Tensor, Tensor] | None = None
         if cutouts is not None:

@@ -21,6 +21,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("audit",),
     ("store",),
     ("engines", "gate", "report"),
+    ("pipeline",),
     ("cli",),
 )
 ROW_OF = {module: row for row, modules in enumerate(ROWS) for module in modules}

@@ -73,7 +73,7 @@ def test_nadam_equals_torch():
     reference = torch.optim.NAdam([theirs], lr=0.1, maximize=True)
     optimizer = NAdam(ours)
     for _ in range(25):
-        ours += 0.1 * optimizer.direction(-(ours - target) ** 3)
+        ours += 0.1 * optimizer.direction(-((ours - target) ** 3))
         reference.zero_grad()
         (-((theirs - target) ** 4) / 4).sum().backward()
         reference.step()
@@ -95,9 +95,7 @@ def test_identity_network_recovers_the_phase():
     def centred(view):
         return (view - 0.5).flatten(1)
 
-    config = MacoConfig(
-        n_steps=800, learning_rate=Ramp(0.1, 0.0), views=WHOLE, frequency_power=0.0
-    )
+    config = MacoConfig(n_steps=800, learning_rate=Ramp(0.1, 0.0), views=WHOLE, frequency_power=0.0)
     result = run(centred, InversionObjective(reference.flatten(1)), made, config)
     assert float(result.scores[0, -1]) > 0.9999
     difference = (made.parameters - truth.parameters)[made._free.bool().expand_as(made.parameters)]

@@ -20,7 +20,8 @@ from macoaudit.results import Run
 
 def command(
     images: Annotated[
-        list[Path], typer.Argument(help="Image files, or a folder; its class subfolders are labels.")
+        list[Path],
+        typer.Argument(help="Image files, or a folder; its class subfolders are labels."),
     ],
     model: Annotated[
         str,

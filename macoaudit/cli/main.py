@@ -45,6 +45,9 @@ def _common(
     """Feature inversion and model auditing: what did this network actually learn?"""
 
 
+_KEPT = "finished images are kept, the same command goes on from there"
+
+
 class _Terminated(KeyboardInterrupt):
     """SIGTERM, unwinding the same way as SIGINT."""
 
@@ -66,9 +69,9 @@ def run(arguments: list[str]) -> int:
         result = app(args=arguments, prog_name="macoaudit", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except _Terminated:
-        return fail("terminated; finished images are kept, the same command goes on from there", 143)
+        return fail(f"terminated; {_KEPT}", 143)
     except (KeyboardInterrupt, click.exceptions.Abort):
-        return fail("interrupted; finished images are kept, the same command goes on from there", 130)
+        return fail(f"interrupted; {_KEPT}", 130)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:

@@ -18,7 +18,9 @@ def command(
     report_format: Annotated[
         str, typer.Option("--format", help="html,pdf, html or pdf.")
     ] = "html,pdf",
-    no_js: Annotated[bool, typer.Option("--no-js", help="Leave the script out of the page.")] = False,
+    no_js: Annotated[
+        bool, typer.Option("--no-js", help="Leave the script out of the page.")
+    ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show a traceback on errors.")
     ] = False,

@@ -11,7 +11,7 @@ from rich.text import Text
 from torch import Tensor
 
 from macoaudit.errors import ImageError, UsageError
-from macoaudit.images import digest, find_images, load_bytes, square_crop
+from macoaudit.images import decode_image, digest, find_images, load_bytes, read_image, square_crop
 from macoaudit.spectrum import (
     color_decorrelation,
     measure_spectrum,
@@ -75,7 +75,7 @@ def _survey(images: list[Path], size: int) -> tuple[list[Path], list[str], str]:
     for file in find_images(images):
         try:
             content = load_bytes(file.path)
-            crop = square_crop(content, file.relative, size)
+            crop = square_crop(decode_image(content, file.relative), size)
         except ImageError as error:
             skipped.append(str(error))
             continue
@@ -89,6 +89,6 @@ def _survey(images: list[Path], size: int) -> tuple[list[Path], list[str], str]:
 
 def _load(files: list[Path], size: int) -> Iterator[Tensor]:
     for file in files:
-        crop = square_crop(load_bytes(file), str(file), size)
+        crop = square_crop(read_image(file), size)
         if crop is not None:
             yield crop

@@ -10,7 +10,7 @@ from macoaudit.images.reading import (
     load_bytes,
     read_image,
 )
-from macoaudit.images.transform import preprocess
+from macoaudit.images.transform import preprocess, square_crop
 from macoaudit.images.writing import save_png, thumbnail, to_png_bytes
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "preprocess",
     "read_image",
     "save_png",
+    "square_crop",
     "thumbnail",
     "to_png_bytes",
 ]

@@ -92,3 +92,18 @@ def _centre(image: Image.Image, size: tuple[int, int], fill: tuple[int, ...]) ->
         image = canvas
     top, left = round((image.height - height) / 2), round((image.width - width) / 2)
     return image.crop((left, top, left + width, top + height))
+
+
+def square_crop(image: Image.Image, side_px: int) -> Float[Tensor, "3 side side"] | None:
+    """Reduce the largest central square of an image to ``side_px``, values in [0, 1].
+
+    Lanczos with antialiasing. An image whose shorter side is below ``side_px`` gives None, because
+    enlarging it would lose the high frequencies that a spectrum is measured for.
+    """
+    shorter = min(image.size)
+    if shorter < side_px:
+        return None
+    left, top = (image.width - shorter) // 2, (image.height - shorter) // 2
+    square = image.crop((left, top, left + shorter, top + shorter))
+    reduced = square.resize((side_px, side_px), Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(reduced)).permute(2, 0, 1).to(torch.float32) / 255
