@@ -55,7 +55,9 @@ def _class_tiles(run: Run) -> list[Fact]:
         tiles.append(Fact("inversions that keep the class", f"{sum(kept):,} of {len(kept):,}"))
     judged = [transfer.top5_agrees for image in run.images for transfer in image.transfer]
     if judged:
-        tiles.append(Fact("judges' answers with it in the first five", f"{sum(judged):,} of {len(judged):,}"))
+        tiles.append(
+            Fact("judges' answers with it in the first five", f"{sum(judged):,} of {len(judged):,}")
+        )
     return tiles
 
 
@@ -94,6 +96,15 @@ def banner(run: Run) -> Banner:
         warning=warning,
         tiles=tuple(tiles),
         mean=score(float(mean) if isinstance(mean, int | float) else None, starts),
+    )
+
+
+def subtitle(run: Run) -> str:
+    """Name the network on one line: architecture, layer, where its weights are from, digest."""
+    model = run.model
+    return (
+        f"{visible(model.architecture)}, layer {visible(model.layer)}; weights "
+        f"{ORIGINS[model.weights_origin]}, SHA-256 {visible(model.weights_sha256[:12])}…"
     )
 
 

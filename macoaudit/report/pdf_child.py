@@ -5,13 +5,14 @@ and its memory never enter the process of an audit. It imports nothing of macoau
 
 ``pdf_child.py --check`` imports WeasyPrint. ``pdf_child.py FOLDER`` reads ``FOLDER/job.json`` and
 ``FOLDER/document.html`` and writes ``FOLDER/report.pdf``. Both print one JSON object: ``ok``, and
-``cause`` with ``reason`` (``import``, ``fetch``, ``assets``, ``memory``, ``other``), or ``n_pages``,
-``warnings``, ``peak_mb``.
+``cause`` (``import``, ``fetch``, ``assets``, ``memory``, ``other``) with ``reason``, or
+``n_pages``, ``warnings``, ``peak_mb`` and ``cpu_s``.
 """
 
 import json
 import logging
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def make_fetcher(folder: Path, assets: dict[str, str]) -> Any:  # noqa: ANN401 -
             super().__init__(allowed_protocols=(), allow_redirects=False, fail_on_errors=True)
             self.served: set[str] = set()
 
-        def fetch(self, url: str, headers: dict[str, str] | None = None) -> Any:  # noqa: ANN401, ARG002
+        def fetch(self, url: str, headers: dict[str, str] | None = None) -> Any:  # noqa: ANN401
             name = url.removeprefix(SCHEME)
             if not url.startswith(SCHEME) or name not in assets:
                 raise FatalURLFetchingError(f"the document asks for {url[:200]!r}")
@@ -118,6 +119,7 @@ def render(folder: Path, job: dict[str, Any]) -> dict[str, Any]:
         "n_pages": len(document.pages),
         "warnings": log.texts,
         "peak_mb": round(_peak_mb(), 1),
+        "cpu_s": round(time.process_time(), 2),
     }
 
 

@@ -159,6 +159,7 @@ class View:
 
     command: str
     title: str
+    subtitle: str
     tool: str
     banner: Banner
     audited: tuple[FactGroup, ...]

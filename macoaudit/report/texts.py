@@ -11,9 +11,9 @@ HOW_TO_READ = (
         "Inversion",
         "The network reduces each reference image to an activation: one vector at the audited "
         "layer. An inversion starts from an image with random phases and the average spectrum of "
-        "photographs, and changes the phases until the network gives it the same activation. What "
-        "it shows is an image that this layer can hardly tell from the reference. Detail of the "
-        "reference that is missing was not needed to reach that activation.",
+        "photographs, and changes the phases until the network gives it the same activation. "
+        "What it shows is an image that this layer can hardly tell from the reference. Detail of "
+        "the reference that is missing was not needed to reach that activation.",
     ),
     Fact(
         "Transparency mask",
@@ -24,14 +24,14 @@ HOW_TO_READ = (
     Fact(
         "Similarity",
         "The cosine between the activation of the whole inversion and that of the reference: 1 is "
-        "the same direction, 0 is unrelated. It compares activations, not pictures: two images that "
-        "look nothing alike can score 1. The start value is the same cosine for the random image "
+        "the same direction, 0 is unrelated. It compares activations, not pictures: two images "
+        "that look nothing alike can score 1. The start value is the same cosine for the random image "
         "before the first step, so the gap between both is what the optimisation achieved.",
     ),
     Fact(
         "Confidence",
-        "The network being inverted drove the optimisation. That it then calls the inversion by the "
-        "same class, however confidently, is expected and is not evidence that the inversion shows "
+        "The network being inverted drove the optimisation. That it then calls the inversion by "
+        "the same class, however confidently, is expected and is not evidence that the inversion shows "
         "the class. A judge, a network that took no part, is the independent check.",
     ),
 )
@@ -41,9 +41,9 @@ GLOSSARY = (
     Fact("Converged", "The loop stopped before the step limit because the score had settled."),
     Fact(
         "Cosine",
-        "Inner product of two activations divided by both lengths, from -1 to 1. Length is ignored.",
+        "Inner product of two activations divided by both lengths, -1 to 1. Length is ignored.",
     ),
-    Fact("Judge", "A second network that took no part in the optimisation and looks at its result."),
+    Fact("Judge", "A second network that took no part in the optimisation and sees its result."),
     Fact("Layer", "The place in the network whose activation is inverted."),
     Fact(
         "MACO",
@@ -52,7 +52,7 @@ GLOSSARY = (
     ),
     Fact(
         "Rank",
-        "Place of a class when a network's classes are ordered by probability; 1 is its first class.",
+        "Place of a class when a network's classes are ordered by probability, from 1.",
     ),
     Fact("Reference", "The image that was read, resized and cropped as the model sees it."),
     Fact("Seed", "Number that fixes the random start; another seed is another sample."),
@@ -69,8 +69,8 @@ CAN_TELL = (
     "An inversion can show what a layer still holds of an image: colours, textures, parts, layout. "
     "What appears in it is sufficient for the activation. It cannot show that a part is necessary, "
     "nor that the network uses it for its decision.",
-    "What is missing from an inversion was not needed by this optimisation. It may still be present "
-    "in the activation: another start or more steps could bring it back.",
+    "What is missing from an inversion was not needed by this optimisation. It may still be "
+    "present in the activation: another start or more steps could bring it back.",
     "The pictures are limited to images with the average spectrum of photographs. Structure that "
     "cannot be drawn under this constraint is not seen.",
     "The words beside a similarity (weak, partial, good, close, nearly exact) are a reading aid "

@@ -17,7 +17,7 @@ from macoaudit.report.cards import (
     problems_note,
     weakest_first,
 )
-from macoaudit.report.facts import audited, banner, reproduce, settings_sentence, volatile
+from macoaudit.report.facts import audited, banner, reproduce, settings_sentence, subtitle, volatile
 from macoaudit.report.records import Fact, Level, Row, View
 from macoaudit.report.texts import texts
 from macoaudit.report.words import SIMILARITY_SCALE, percent_of, plural, scale_range, visible
@@ -81,8 +81,8 @@ def _cards_note(n_ok: int, n_shown: int) -> str:
     if n_shown == n_ok:
         return f"{plural(n_ok, 'image')}, lowest similarity first."
     return (
-        f"{n_shown:,} of {n_ok:,} shown: the lowest similarities, weakest first, so that the report "
-        "stays small enough to open. Numbers of all images are in the table and in results.json; "
+        f"{n_shown:,} of {n_ok:,} shown: the lowest similarities, weakest first, so that the "
+        "report stays small enough to open. Numbers of all images are in the table and in results.json; "
         "their pictures are in the run folder."
     )
 
@@ -125,6 +125,7 @@ def build_view(run: Run, limits: Limits) -> View:
     return View(
         command=run.command,
         title=f"Inversion report: {visible(run.model.name)}",
+        subtitle=subtitle(run),
         tool=visible(tool),
         banner=banner(run),
         audited=audited(run),

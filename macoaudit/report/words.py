@@ -50,7 +50,7 @@ _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def visible(text: object) -> str:
-    """Make text from outside safe to print: what cannot be seen is written as an escape.
+    r"""Make text from outside safe to print: what cannot be seen is written as an escape.
 
     Control and format characters (bidirectional overrides among them), lone surrogates (from file
     names that are no valid text) and unassigned code points become ``\\x1b``, ``\\u202e`` and the
