@@ -24,15 +24,15 @@ HOW_TO_READ = (
     Fact(
         "Similarity",
         "The cosine between the activation of the whole inversion and that of the reference: 1 is "
-        "the same direction, 0 is unrelated. It compares activations, not pictures: two images "
-        "that look nothing alike can score 1. The start value is the same cosine for the random image "
-        "before the first step, so the gap between both is what the optimisation achieved.",
+        "the same direction, 0 is unrelated. It compares activations, not pictures: two "
+        "images that look nothing alike can score 1. The start value is the same cosine for the "
+        "random image before the first step, so the gap between both is what the optimisation achieved.",
     ),
     Fact(
         "Confidence",
         "The network being inverted drove the optimisation. That it then calls the inversion by "
-        "the same class, however confidently, is expected and is not evidence that the inversion shows "
-        "the class. A judge, a network that took no part, is the independent check.",
+        "the same class, however confidently, is expected and is not evidence that the inversion "
+        "shows the class. A judge, a network that took no part, is the independent check.",
     ),
 )
 

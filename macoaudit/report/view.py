@@ -82,8 +82,8 @@ def _cards_note(n_ok: int, n_shown: int) -> str:
         return f"{plural(n_ok, 'image')}, lowest similarity first."
     return (
         f"{n_shown:,} of {n_ok:,} shown: the lowest similarities, weakest first, so that the "
-        "report stays small enough to open. Numbers of all images are in the table and in results.json; "
-        "their pictures are in the run folder."
+        "report stays small enough to open. Numbers of all images are in the table and in "
+        "results.json; their pictures are in the run folder."
     )
 
 

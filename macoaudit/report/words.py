@@ -93,7 +93,7 @@ def plural(count: int, noun: str, many: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
 
 
-def percent_of(part: float, whole: float) -> str:
+def percent_of(part: float | int, whole: float | int) -> str:
     """Print a length for a bar, 0 to 100 with one decimal."""
     share = 0.0 if whole == 0 else min(max(part / whole, 0.0), 1.0)
     return f"{100 * share:.1f}"
