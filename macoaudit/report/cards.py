@@ -1,0 +1,200 @@
+"""One image's record to its card and its line in the table."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from macoaudit.report.records import Card, Picture, Problem, Row, Score, SeedView, TransferView
+from macoaudit.report.words import (
+    DASH,
+    class_text,
+    plural,
+    prediction_sentence,
+    probability_text,
+    same_class,
+    same_class_text,
+    score,
+    similarity_text,
+    steps_text,
+    visible,
+)
+from macoaudit.results import ImageAudit, Inversion, Transfer
+
+
+def weakest_first(images: Iterable[ImageAudit]) -> list[ImageAudit]:
+    """Order the images that were inverted by similarity, lowest first, then by id.
+
+    An image whose similarity was not recorded comes first: it needs the reader most.
+    """
+    return sorted(
+        (image for image in images if image.status == "ok"),
+        key=lambda image: (
+            -math.inf if image.similarity is None else image.similarity,
+            image.id,
+        ),
+    )
+
+
+def image_score(image: ImageAudit) -> Score:
+    """Word the similarity of an image over all its seeds."""
+    return score(image.similarity, [i.start_similarity for i in image.inversions])
+
+
+def picture_paths(image: ImageAudit, max_seeds: int | None = None) -> list[str]:
+    """List the pictures that a card of this image shows, in the order shown."""
+    paths = [image.files["reference"]] if "reference" in image.files else []
+    for inversion in image.inversions[:max_seeds]:
+        paths.extend(
+            inversion.files[kind]
+            for kind in ("image", "transparency", "masked")
+            if kind in inversion.files
+        )
+    return paths
+
+
+def _seed_pictures(image: ImageAudit, inversion: Inversion) -> tuple[Picture, ...]:
+    name, seed = visible(image.path), inversion.seed
+    cosine = similarity_text(inversion.similarity)
+    texts = {
+        "image": (
+            f"Inversion, seed {seed}: {cosine}",
+            f"Inversion of {name}, seed {seed}; cosine to the reference's activation {cosine}",
+        ),
+        "transparency": (
+            "Transparency mask",
+            f"Transparency mask of the inversion of {name}, seed {seed}: bright where the "
+            f"optimisation worked most; cosine {cosine}",
+        ),
+        "masked": (
+            "Inversion behind the mask",
+            f"Inversion of {name}, seed {seed}, faded to grey where the mask is dark; "
+            f"cosine {cosine}",
+        ),
+    }
+    return tuple(
+        Picture(inversion.files[kind], caption, alt)
+        for kind, (caption, alt) in texts.items()
+        if kind in inversion.files
+    )
+
+
+def _seed_view(image: ImageAudit, inversion: Inversion, with_pictures: bool) -> SeedView:
+    return SeedView(
+        seed=str(inversion.seed),
+        pictures=_seed_pictures(image, inversion) if with_pictures else (),
+        score=score(inversion.similarity, [inversion.start_similarity]),
+        prediction=class_text(inversion.prediction),
+        same_class=same_class_text(image.prediction, inversion.prediction),
+        steps=steps_text(inversion),
+    )
+
+
+def _transfer_view(transfer: Transfer) -> TransferView:
+    if transfer.top1_agrees:
+        verdict = "agrees: its first class"
+    elif transfer.top5_agrees:
+        verdict = "partly: among its first five"
+    else:
+        verdict = "does not agree"
+    return TransferView(
+        judge=visible(transfer.judge),
+        seed=str(transfer.seed),
+        verdict=verdict,
+        rank=f"{transfer.rank:,}",
+        probability=probability_text(transfer.probability),
+        reference_rank=f"{transfer.reference_rank:,}",
+        reference_probability=probability_text(transfer.reference_probability),
+    )
+
+
+def _left_out(image: ImageAudit, max_seeds: int | None, max_transfer: int | None) -> str | None:
+    notes = []
+    if max_seeds is not None and len(image.inversions) > max_seeds:
+        notes.append(f"Pictures of {max_seeds} of {len(image.inversions)} seeds shown.")
+    if max_transfer is not None and len(image.transfer) > max_transfer:
+        notes.append(f"{max_transfer} of {len(image.transfer)} judge rows shown.")
+    return " ".join([*notes, "The HTML report shows all."]) if notes else None
+
+
+def build_card(
+    image: ImageAudit,
+    anchor: str,
+    *,
+    max_seeds: int | None = None,
+    max_transfer: int | None = None,
+) -> Card:
+    """Turn one image's record into its card.
+
+    Args:
+        image: a record with status ``ok``.
+        anchor: id of the card in the document.
+        max_seeds: seeds whose pictures are shown; None for all. Numbers are shown for all seeds.
+        max_transfer: rows of the judges' table; None for all.
+
+    Returns:
+        The card; what was left out is said in ``transfer_note``.
+    """
+    name, reference = visible(image.path), None
+    if "reference" in image.files:
+        reference = Picture(
+            image.files["reference"],
+            "Reference, as the model sees it",
+            f"Reference image {name}, resized and cropped as the model sees it",
+        )
+    skipped = [s for s in (image.plausibility, image.retention) if s is not None]
+    return Card(
+        anchor=anchor,
+        title=name,
+        label=None if image.label is None else visible(image.label),
+        score=image_score(image),
+        reference=reference,
+        reference_prediction=None if image.prediction is None else class_text(image.prediction),
+        prediction_sentence=prediction_sentence(image.prediction, image.inversions),
+        seeds=tuple(
+            _seed_view(image, inversion, max_seeds is None or index < max_seeds)
+            for index, inversion in enumerate(image.inversions)
+        ),
+        transfer=tuple(_transfer_view(t) for t in image.transfer[:max_transfer]),
+        transfer_note=_left_out(image, max_seeds, max_transfer),
+        not_checked=tuple(f"{visible(s.check)} ({visible(s.reason)})" for s in skipped),
+    )
+
+
+def _count(flags: Sequence[bool]) -> str:
+    return f"{sum(flags)} of {len(flags)}" if flags else DASH
+
+
+def build_row(image: ImageAudit, anchor: str | None) -> Row:
+    """Turn one image's record into its line of the table."""
+    shown = image_score(image)
+    kept = [same_class(image.prediction, i.prediction) for i in image.inversions]
+    row = Row(
+        anchor=anchor,
+        path=visible(image.path),
+        label=DASH if image.label is None else visible(image.label),
+        status=image.status,
+        similarity=shown.value,
+        start=shown.start,
+        word=shown.word,
+        level=shown.level,
+        prediction=class_text(image.prediction),
+        kept=_count([flag for flag in kept if flag is not None]),
+        transfer=_count([t.top5_agrees for t in image.transfer]),
+    )
+    return row if image.status == "ok" else replace(row, start=DASH, word=image.status)
+
+
+def build_problem(image: ImageAudit) -> Problem:
+    """Turn the record of an image without a result into a line with its reason."""
+    reason = "no reason was recorded" if image.reason is None else visible(image.reason)
+    return Problem(visible(image.path), image.status, reason)
+
+
+def problems_note(images: Sequence[ImageAudit], shown: int) -> str:
+    """Say how many images gave no result, and how many of them are listed."""
+    n_bad = sum(image.status != "ok" for image in images)
+    if n_bad == 0:
+        return "Every image could be read and inverted."
+    verb = "gave" if n_bad == 1 else "each gave"
+    note = f"{plural(n_bad, 'image')} of {len(images):,} {verb} no result."
+    return note if shown == n_bad else f"{note} {shown:,} of {n_bad:,} listed; all in results.json."

@@ -1,0 +1,214 @@
+"""Run facts to words: the banner, what was audited, and how to do it again."""
+
+from collections.abc import Mapping, Sequence
+
+from macoaudit.report.records import Banner, Fact, FactGroup
+from macoaudit.report.words import (
+    DASH,
+    flatten,
+    plural,
+    same_class,
+    score,
+    seconds_text,
+    value_text,
+    visible,
+)
+from macoaudit.results import ModelRecord, Run
+
+ORIGINS = {
+    "packaged": "packaged with macoaudit",
+    "pretrained": "pretrained, from timm's download or cache",
+    "file": "read from a file",
+    "random": "RANDOM: the network was never trained",
+}
+
+SETTING_PHRASES = {
+    "method": "method {}",
+    "parametrization": "parametrization {}",
+    "preset": "preset {}",
+    "compat": "settings as in {}",
+    "n_steps": "at most {} steps",
+    "n_crops": "{} random views per step",
+    "learning_rate": "step size {}",
+    "optimizer": "optimiser {}",
+    "n_seeds": "{} random starts per image",
+    "seeds": "seeds {}",
+    "precision": "arithmetic in {}",
+    "batch_size": "{} images at a time",
+}
+"""Settings that the report says in words where a run has them; the appendix lists every setting."""
+
+
+def _count(run: Run, status: str) -> int:
+    return sum(image.status == status for image in run.images)
+
+
+def _class_tiles(run: Run) -> list[Fact]:
+    tiles = []
+    kept = [
+        same
+        for image in run.images
+        for inversion in image.inversions
+        if (same := same_class(image.prediction, inversion.prediction)) is not None
+    ]
+    if kept:
+        tiles.append(Fact("inversions that keep the class", f"{sum(kept):,} of {len(kept):,}"))
+    judged = [transfer.top5_agrees for image in run.images for transfer in image.transfer]
+    if judged:
+        tiles.append(
+            Fact("judges' answers with it in the first five", f"{sum(judged):,} of {len(judged):,}")
+        )
+    return tiles
+
+
+def banner(run: Run) -> Banner:
+    """Word the outcome of a run of ``invert``, which has a status but no verdict."""
+    n_ok, complete = _count(run, "ok"), run.status == "complete"
+    n_bad = len(run.images) - n_ok
+    if complete and n_bad == 0:
+        explanation = "Every image was inverted."
+    elif complete:
+        explanation = f"The run ended; {plural(n_bad, 'image')} gave no result (listed below)."
+    else:
+        explanation = (
+            "The run is not whole: stages or images are missing. Do not compare its numbers with "
+            "those of a complete run."
+        )
+    warning = None
+    if run.model.weights_origin == "random":
+        warning = (
+            "Random weights. This network was never trained: every picture and number below "
+            "describes an untrained network."
+        )
+    mean = run.summary.get("mean_similarity")
+    starts = [i.start_similarity for image in run.images for i in image.inversions]
+    tiles = [
+        Fact("images", f"{len(run.images):,}"),
+        Fact("inverted", f"{n_ok:,}"),
+        Fact("failed", f"{_count(run, 'failed'):,}"),
+        Fact("skipped", f"{_count(run, 'skipped'):,}"),
+        *_class_tiles(run),
+    ]
+    return Banner(
+        status="Complete" if complete else "Incomplete",
+        complete=complete,
+        explanation=f"{explanation} Inversion measures; it does not pass or fail a network.",
+        warning=warning,
+        tiles=tuple(tiles),
+        mean=score(float(mean) if isinstance(mean, int | float) else None, starts),
+    )
+
+
+def subtitle(run: Run) -> str:
+    """Name the network on one line: architecture, layer, where its weights are from, digest."""
+    model = run.model
+    return (
+        f"{visible(model.architecture)}, layer {visible(model.layer)}; weights "
+        f"{ORIGINS[model.weights_origin]}, SHA-256 {visible(model.weights_sha256[:12])}…"
+    )
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return " × ".join(str(side) for side in shape) if shape else "scalar"  # noqa: RUF001
+
+
+def _preprocessing(model: ModelRecord) -> str:
+    mean, std = value_text(model.mean), value_text(model.std)
+    return (
+        f"resize and central crop ({100 * model.crop_pct:g} %, {visible(model.interpolation)}), "
+        f"then mean {mean} and standard deviation {std} per channel"
+    )
+
+
+def settings_sentence(run: Run) -> str:
+    """Say the best-known settings of a run in one sentence."""
+    texts = {name.rpartition(".")[2]: text for name, text in flatten(run.config)}
+    phrases = [
+        phrase.format(texts[key])
+        for key, phrase in SETTING_PHRASES.items()
+        if texts.get(key, "not set") not in ("not set", "none")
+    ]
+    seeds = sorted({i.seed for image in run.images for i in image.inversions})
+    if seeds and not texts.keys() & {"seeds", "n_seeds"}:
+        phrases.append(f"{plural(len(seeds), 'seed')} ({', '.join(str(s) for s in seeds[:10])})")
+    sentence = "; ".join(phrases)
+    return f"{sentence[0].upper()}{sentence[1:]}." if sentence else "The run records no settings."
+
+
+def audited(run: Run) -> tuple[FactGroup, ...]:
+    """List what was audited: the network, its input, the images."""
+    model = run.model
+    channels, height, width = model.input_size
+    folder = run.config.get("images", run.config.get("folder"))
+    labels = {image.label for image in run.images if image.label is not None}
+    images = [
+        Fact("Folder", "not recorded" if folder is None else value_text(folder)),
+        Fact("Images", f"{len(run.images):,}"),
+        Fact("Class folders", f"{len(labels):,}" if labels else "none: the images have no labels"),
+    ]
+    return (
+        FactGroup(
+            "Network",
+            (
+                Fact("Model", visible(model.name)),
+                Fact("Architecture", visible(model.architecture)),
+                Fact("Weights", ORIGINS[model.weights_origin]),
+                Fact("Weights digest (SHA-256)", visible(model.weights_sha256)),
+                Fact("Layer inverted", visible(model.layer)),
+                Fact("Activation shape", _shape(model.activation_shape)),
+                Fact("Classes", f"{model.num_classes:,}" if model.num_classes else "none"),
+            ),
+        ),
+        FactGroup(
+            "Input",
+            (
+                Fact("Size", f"{height} × {width} px, {plural(channels, 'channel')}"),  # noqa: RUF001
+                Fact("Preprocessing", _preprocessing(model)),
+            ),
+        ),
+        FactGroup("Images", tuple(images)),
+    )
+
+
+def _group(title: str, document: Mapping[str, object]) -> FactGroup:
+    return FactGroup(title, tuple(Fact(name, text) for name, text in flatten(document)))
+
+
+def reproduce(run: Run) -> tuple[FactGroup, ...]:
+    """List the facts that equal runs share: tool, network, every setting, seeds, outcome."""
+    model = run.model
+    seeds = sorted({i.seed for image in run.images for i in image.inversions})
+    tool = Fact("Tool", visible(" ".join(str(v) for _, v in sorted(run.tool.items())) or DASH))
+    return (
+        FactGroup(
+            "Identity",
+            (
+                tool,
+                Fact("Command", visible(run.command)),
+                Fact("Architecture", visible(model.architecture)),
+                Fact("Weights digest (SHA-256)", visible(model.weights_sha256)),
+                Fact("Seeds", value_text(seeds)),
+            ),
+        ),
+        _group("Every setting that changes numbers", run.config),
+        _group("Summary as recorded", run.summary),
+    )
+
+
+def volatile(run: Run, command_line: str) -> tuple[FactGroup, ...]:
+    """List the facts that differ between equal runs: command line, time, device, versions."""
+    rest = dict(run.volatile)
+    rest.pop("command_line", None)
+    groups = [FactGroup("Command line", (Fact("Command", command_line),))]
+    stages, versions = rest.pop("stages", None), rest.pop("versions", None)
+    facts = [
+        Fact(name, seconds_text(rest[name]) if name.endswith("_s") and name in rest else text)
+        for name, text in flatten(rest)
+    ]
+    groups.append(FactGroup("This run", tuple(facts)))
+    if isinstance(stages, Mapping):
+        times = tuple(Fact(visible(k), seconds_text(stages[k])) for k in sorted(stages))
+        groups.append(FactGroup("Wall time by stage", times))
+    if isinstance(versions, Mapping):
+        groups.append(_group("Versions", versions))
+    return tuple(group for group in groups if group.facts)

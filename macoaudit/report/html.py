@@ -1,0 +1,150 @@
+"""A run as one HTML file: no network, works from disk, readable without its script."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from markupsafe import Markup
+
+from macoaudit.report.cards import picture_paths, weakest_first
+from macoaudit.report.files import write_atomic
+from macoaudit.report.pictures import Encoded, Missing, thumbnail
+from macoaudit.report.templates import environment, find_templates, read_template_file
+from macoaudit.report.view import Limits, View, build_view
+from macoaudit.results import Run
+
+FILE_NAME = "report.html"
+PAGE_BUDGET_BYTES = 10_000_000
+"""A page of more than this is slow to open and is refused by mail and issue trackers."""
+FRAME_BUDGET_BYTES = 60_000
+"""Everything but pictures, cards and table lines."""
+THUMBNAIL_BUDGET_BYTES = 15_000
+THUMBNAIL_SIDE_PX = 256
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture as the template needs it: an address with a size, or the reason for none."""
+
+    url: str | None
+    width_px: int
+    height_px: int
+    reason: str
+
+
+def shown(picture: Encoded | Missing, url: str = "") -> Shown:
+    """Turn an encoded picture into what a template needs; ``url`` replaces the data address."""
+    if isinstance(picture, Missing):
+        return Shown(None, 0, 0, picture.reason)
+    return Shown(url or picture.data_url, picture.width_px, picture.height_px, "")
+
+
+def _thumbnails(run: Run, folder: Path, budget_bytes: int) -> tuple[dict[str, Shown], int]:
+    """Encode the pictures of as many cards as fit, weakest first; one picture is open at a time."""
+    pictures: dict[str, Shown] = {}
+    used, n_cards = 0, 0
+    for image in weakest_first(run.images):
+        fresh = {}
+        for name in picture_paths(image):
+            fresh[name] = shown(
+                thumbnail(
+                    folder,
+                    name,
+                    max_side_px=THUMBNAIL_SIDE_PX,
+                    max_bytes=THUMBNAIL_BUDGET_BYTES,
+                )
+            )
+        used += sum(len(picture.url or "") for picture in fresh.values())
+        if used > budget_bytes:
+            break
+        pictures.update(fresh)
+        n_cards += 1
+    return pictures, n_cards
+
+
+def _policy(script: str) -> str:
+    parts = [
+        "default-src 'none'",
+        "img-src data:",
+        "style-src 'unsafe-inline'",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
+    if script:
+        digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+        parts.append(f"script-src 'sha256-{digest}'")
+    return "; ".join(parts)
+
+
+def render_view(view: View, pictures: Mapping[str, Shown], *, no_js: bool = False) -> str:
+    """Render a view to a page.
+
+    Args:
+        view: the report as plain data.
+        pictures: address or reason for each picture that the view's cards name.
+        no_js: leave the script out.
+
+    Returns:
+        The page.
+    """
+    script = "" if no_js else read_template_file("report.js")
+    template = environment(find_templates()).get_template("report.html.j2")
+    return template.render(
+        view=view,
+        pictures=pictures,
+        policy=_policy(script),
+        style=Markup(read_template_file("report.css")),
+        script=Markup(script),
+    )
+
+
+def render_html(run: Run, folder: Path, *, no_js: bool = False) -> str:
+    """Render the page of a run within its byte budget.
+
+    Cards are given up first, strongest similarity first, then lines of the table; the page says
+    what is left out.
+
+    Args:
+        run: the record.
+        folder: the run folder, for the pictures.
+        no_js: leave the script out.
+
+    Returns:
+        The page. Equal runs give equal pages, outside the element ``#volatile``.
+
+    Raises:
+        ReportError: when this version cannot render the run, or its templates are missing.
+    """
+    pictures, n_cards = _thumbnails(run, folder, PAGE_BUDGET_BYTES - FRAME_BUDGET_BYTES)
+    limits = Limits(cards=n_cards)
+    while True:
+        page = render_view(build_view(run, limits), pictures, no_js=no_js)
+        if len(page.encode("utf-8")) <= PAGE_BUDGET_BYTES:
+            return page
+        if limits.cards:
+            limits = replace(limits, cards=limits.cards * 9 // 10)
+        elif limits.rows:
+            limits = replace(limits, rows=limits.rows * 9 // 10)
+        else:
+            return page
+
+
+def write_html(run: Run, folder: Path, *, no_js: bool = False) -> Path:
+    """Write ``report.html`` into the run folder, atomically.
+
+    Args:
+        run: the record.
+        folder: the run folder.
+        no_js: leave the script out.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        ReportError: when it cannot be rendered or written; an earlier file is left as it was.
+    """
+    path = folder / FILE_NAME
+    write_atomic(path, render_html(run, folder, no_js=no_js).encode("utf-8"))
+    return path

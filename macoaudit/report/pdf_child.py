@@ -1,0 +1,154 @@
+"""The process that turns a prepared folder into a PDF: nothing but WeasyPrint runs here.
+
+It is started as a script by :mod:`macoaudit.report.pdf`, so that WeasyPrint, its native libraries
+and its memory never enter the process of an audit. It imports nothing of macoaudit.
+
+``pdf_child.py --check`` imports WeasyPrint. ``pdf_child.py FOLDER`` reads ``FOLDER/job.json`` and
+``FOLDER/document.html`` and writes ``FOLDER/report.pdf``. Both print one JSON object: ``ok``, and
+``cause`` (``import``, ``fetch``, ``assets``, ``memory``, ``other``) with ``reason``, or
+``n_pages``, ``warnings``, ``peak_mb`` and ``cpu_s``.
+"""
+
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+SCHEME = "asset:"
+
+
+def _limit(job: dict[str, Any]) -> None:
+    """Cap address space and CPU time of this process, where the system knows such limits."""
+    try:
+        import resource
+    except ImportError:  # no such limits on Windows: the parent's wall clock still holds
+        return
+    wanted = {"RLIMIT_AS": job["memory_bytes"], "RLIMIT_CPU": job["cpu_s"], "RLIMIT_CORE": 0}
+    for name, value in wanted.items():
+        kind = getattr(resource, name)
+        hard = resource.getrlimit(kind)[1]
+        limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        try:
+            resource.setrlimit(kind, (limit, hard))
+        except (OSError, ValueError) as error:  # macOS refuses an address-space limit
+            sys.stderr.write(f"{name} could not be set: {error}\n")
+
+
+def _peak_mb() -> float:
+    try:
+        import resource
+    except ImportError:
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak) / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+class _Warnings(logging.Handler):
+    """Collects what WeasyPrint warns of; the same text is kept once."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()[:500]
+        if text not in self.texts and len(self.texts) < 50:
+            self.texts.append(text)
+
+
+def make_fetcher(folder: Path, assets: dict[str, str]) -> Any:  # noqa: ANN401 - WeasyPrint has no types
+    """Make a fetcher that serves the job's assets by id and stops at any other address.
+
+    Args:
+        folder: the job's folder; the bytes of asset ``x`` are in ``folder/assets/x``.
+        assets: id to media type.
+
+    Returns:
+        A WeasyPrint ``URLFetcher``; its ``served`` holds the ids that were asked for.
+    """
+    from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
+
+    class AssetFetcher(URLFetcher):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(allowed_protocols=(), allow_redirects=False, fail_on_errors=True)
+            self.served: set[str] = set()
+
+        def fetch(self, url: str, headers: dict[str, str] | None = None) -> Any:  # noqa: ANN401
+            name = url.removeprefix(SCHEME)
+            if not url.startswith(SCHEME) or name not in assets:
+                raise FatalURLFetchingError(f"the document asks for {url[:200]!r}")
+            self.served.add(name)
+            body = (folder / "assets" / name).read_bytes()
+            return URLFetcherResponse(url, body, {"Content-Type": assets[name]})
+
+    return AssetFetcher()
+
+
+def render(folder: Path, job: dict[str, Any]) -> dict[str, Any]:
+    """Render the job's document and say what came of it."""
+    try:
+        import weasyprint
+        from weasyprint.urls import FatalURLFetchingError
+    except (ImportError, OSError) as error:
+        return {"ok": False, "cause": "import", "reason": str(error)}
+    log = _Warnings()
+    logging.getLogger("weasyprint").handlers[:] = [log]
+    fetcher = make_fetcher(folder, job["assets"])
+    cache = folder / "cache"
+    cache.mkdir()
+    try:
+        html = weasyprint.HTML(
+            string=(folder / "document.html").read_text(encoding="utf-8"), url_fetcher=fetcher
+        )
+        document = html.render(cache=cache, presentational_hints=False, pdf_tags=True)
+        document.write_pdf(folder / "report.pdf", pdf_tags=True, cache=cache)
+    except MemoryError:
+        return {"ok": False, "cause": "memory", "reason": "the memory limit was reached"}
+    except FatalURLFetchingError as error:
+        cause = error.__cause__
+        memory = isinstance(cause, MemoryError)
+        return {"ok": False, "cause": "memory" if memory else "fetch", "reason": str(error)}
+    missing = sorted(set(job["assets"]) - fetcher.served)
+    if missing:
+        reason = f"{len(missing)} of {len(job['assets'])} pictures or fonts were never asked for"
+        return {"ok": False, "cause": "assets", "reason": reason}
+    return {
+        "ok": True,
+        "n_pages": len(document.pages),
+        "warnings": log.texts,
+        "peak_mb": round(_peak_mb(), 1),
+        "cpu_s": round(time.process_time(), 2),
+    }
+
+
+def check() -> dict[str, Any]:
+    """Import WeasyPrint with its native libraries."""
+    try:
+        import weasyprint
+    except (ImportError, OSError) as error:
+        return {"ok": False, "cause": "import", "reason": str(error)}
+    return {"ok": True, "version": weasyprint.__version__}
+
+
+def main(argument: str) -> int:
+    """Do one job and print its outcome as JSON on one line."""
+    try:
+        if argument == "--check":
+            outcome = check()
+        else:
+            folder = Path(argument)
+            job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+            _limit(job)
+            outcome = render(folder, job)
+    except MemoryError:
+        outcome = {"ok": False, "cause": "memory", "reason": "the memory limit was reached"}
+    except Exception as error:  # the parent needs a reason, whatever happened
+        outcome = {"ok": False, "cause": "other", "reason": f"{type(error).__name__}: {error}"}
+    sys.stdout.write(json.dumps(outcome) + "\n")
+    return 0 if outcome["ok"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

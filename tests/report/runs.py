@@ -1,0 +1,209 @@
+"""Builds realistic run folders of ``invert`` for the tests of the report."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from macoaudit.results import (
+    ImageAudit,
+    Inversion,
+    ModelRecord,
+    Prediction,
+    Run,
+    Skipped,
+    Transfer,
+)
+
+HOSTILE = (
+    "<img src=x onerror=alert(1)>.png",
+    "</script><script>alert(2)</script>.png",
+    "{{7*7}}{% raw %}.png",
+    "[red]bold[/red].png",
+    "=1+1.png",
+    "a|b`c`@d.png",
+    "tab\tbell\x07escape\x1b[31m.png",
+    "bidi\u202egnp.exe\u2066.png",
+    "undecodable-\udc80\udcff.png",
+    '" onmouseover="alert(3)" x=".png',
+    "]]> --> & &amp; ' .png",
+    "x" * 251 + ".png",
+    "übergröße/猫/кот.png",
+)
+
+
+def natural(rng: np.random.Generator, side_px: int) -> np.ndarray:
+    """Random picture with a 1/f spectrum, uint8, (side, side, 3)."""
+    frequency = np.hypot(np.fft.fftfreq(side_px)[:, None], np.fft.rfftfreq(side_px)[None])
+    frequency[0, 0] = 1 / side_px
+    phase = rng.uniform(-np.pi, np.pi, (3, *frequency.shape))
+    image = np.fft.irfft2(np.exp(1j * phase) / frequency, s=(side_px, side_px))
+    image = 0.5 + 0.18 * image / image.std()
+    return (255 * image.clip(0, 1)).astype(np.uint8).transpose(1, 2, 0)
+
+
+def paint(folder: Path, image_id: str, seeds: list[int], side_px: int, photo: Path | None) -> None:
+    """Write reference, inversions, masks and masked inversions as PNG."""
+    here = folder / "images" / image_id
+    here.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(int(hashlib.sha256(image_id.encode()).hexdigest()[:8], 16))
+    if photo is None:
+        reference = Image.fromarray(natural(rng, side_px))
+    else:
+        with Image.open(photo) as opened:
+            square = min(opened.size)
+            reference = opened.convert("RGB").crop((0, 0, square, square))
+            reference = reference.resize((side_px, side_px))
+    reference.save(here / "reference.png")
+    axis = np.linspace(-1, 1, side_px)
+    for seed in seeds:
+        made = Image.blend(reference, Image.fromarray(natural(rng, side_px)), 0.7)
+        centre = rng.uniform(-0.4, 0.4, 2)
+        distance = (axis[:, None] - centre[0]) ** 2 + (axis[None] - centre[1]) ** 2
+        mask = Image.fromarray((255 * np.exp(-3 * distance)).astype(np.uint8))
+        made.save(here / f"inversion-{seed}.png")
+        mask.save(here / f"transparency-{seed}.png")
+        made.putalpha(mask)
+        made.save(here / f"masked-{seed}.png")
+
+
+def inversion(image_id: str, seed: int, similarity: float, same: bool) -> Inversion:
+    base = f"images/{image_id}"
+    return Inversion(
+        seed=seed,
+        similarity=similarity,
+        start_similarity=0.0712 + 0.01 * seed,
+        prediction=Prediction(3 if same else 8, "tench" if same else "goldfish", 0.8734),
+        n_steps=256,
+        converged=same,
+        files={
+            "image": f"{base}/inversion-{seed}.png",
+            "transparency": f"{base}/transparency-{seed}.png",
+            "masked": f"{base}/masked-{seed}.png",
+        },
+    )
+
+
+def transfers(seed: int, rank: int) -> tuple[Transfer, ...]:
+    return tuple(
+        Transfer(judge, seed, rank == 1, rank <= 5, rank, 0.61 / rank, 0.98765, 1)
+        for judge in ("mobilenetv3_large_100", "mobilenetv2_100")
+    )
+
+
+def good_image(image_id: str, path: str, number: int, seeds: list[int], judged: bool) -> ImageAudit:
+    similarities = [round(0.31 + 0.0661 * ((number * 7 + s) % 11), 4) for s in seeds]
+    inversions = tuple(
+        inversion(image_id, s, value, (number + s) % 4 != 1)
+        for s, value in zip(seeds, similarities, strict=True)
+    )
+    skip = "no folder of natural images was given with --reference"
+    return ImageAudit(
+        id=image_id,
+        path=path,
+        status="ok",
+        reason=None,
+        label=path.split("/")[0] if "/" in path else None,
+        sha256=hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest(),
+        prediction=Prediction(3, "tench", 0.99961),
+        similarity=sum(similarities) / len(similarities),
+        inversions=inversions,
+        transfer=sum((transfers(s, 1 + number % 7) for s in seeds), ()) if judged else (),
+        plausibility=Skipped("plausibility", skip),
+        retention=Skipped("retention", "not part of this version's invert"),
+        files={"reference": f"images/{image_id}/reference.png"},
+    )
+
+
+def bad_image(image_id: str, path: str, status: str, reason: str) -> ImageAudit:
+    return ImageAudit(image_id, path, status, reason, None, None, None, None)
+
+
+def model(origin: str = "pretrained") -> ModelRecord:
+    return ModelRecord(
+        name="vit_tiny",
+        architecture="vit_tiny_patch16_224",
+        weights_sha256="5f" * 32,
+        weights_origin=origin,
+        layer="penultimate",
+        activation_shape=(192,),
+        input_size=(3, 224, 224),
+        mean=(0.5, 0.5, 0.5),
+        std=(0.5, 0.5, 0.5),
+        crop_pct=0.9,
+        interpolation="bicubic",
+        num_classes=1000,
+    )
+
+
+def volatile(started: str = "2026-01-02T03:04:05Z") -> dict[str, object]:
+    return {
+        "started": started,
+        "wall_s": 92.4321,
+        "stages": {"inversion": 88.12, "load model": 1.9, "transfer": 2.2},
+        "device": "cpu, 2 threads",
+        "versions": {"python": "3.11.9", "torch": "2.13.0", "timm": "1.0.31"},
+        "command_line": ["macoaudit", "invert", "samples/my photos", "--model", "vit_tiny"],
+    }
+
+
+def make_run(
+    folder: Path,
+    n_images: int,
+    *,
+    n_seeds: int = 1,
+    side_px: int = 64,
+    paths: tuple[str, ...] | None = None,
+    photos: list[Path] | None = None,
+    judged: bool = True,
+    bad: bool = False,
+    origin: str = "pretrained",
+    share_pictures: bool = False,
+) -> Run:
+    """Write the pictures of a run folder and return its record.
+
+    With ``share_pictures`` all images name the pictures of the first, to make large runs cheap.
+    """
+    seeds = list(range(n_seeds))
+    images = []
+    for number in range(n_images):
+        path = paths[number] if paths else f"tench/photo_{number:03d}.jpg"
+        if photos and not paths:
+            path = f"{photos[number % len(photos)].stem.split('_', 1)[-1]}/photo_{number:03d}.jpg"
+        image_id = f"image-{number:04d}-{hashlib.sha256(str(number).encode()).hexdigest()[:8]}"
+        files_id = images[0].id if share_pictures and images else image_id
+        if files_id == image_id:
+            photo = photos[number % len(photos)] if photos else None
+            paint(folder, image_id, seeds, side_px, photo)
+        made = good_image(files_id, path, number, seeds, judged)
+        images.append(ImageAudit(**{**vars(made), "id": image_id}))
+    if bad:
+        reasons = ("image file is truncated (12 bytes not processed)", "more than 178956970 pixels")
+        images.insert(0, bad_image("broken-1", "tench/broken.jpg", "failed", reasons[0]))
+        images.append(bad_image("huge-1", "huge.png", "skipped", reasons[1]))
+    found = [i.similarity for i in images if i.similarity is not None]
+    return Run(
+        command="invert",
+        status="complete",
+        tool={"name": "macoaudit", "version": "0.1.0"},
+        model=model(origin),
+        config={
+            "method": "maco",
+            "n_steps": 256,
+            "learning_rate": 0.6,
+            "precision": "fp32",
+            "seeds": seeds,
+            "images": "samples/my photos",
+            "views": {"n_crops": 8, "noise_std": 0.05},
+        },
+        images=tuple(images),
+        skipped=(Skipped("plausibility", "no folder of natural images was given"),),
+        summary={
+            "n_images": len(images),
+            "n_ok": len(found),
+            "mean_similarity": sum(found) / len(found) if found else None,
+            "verdict": None,
+        },
+        volatile=volatile(),
+    )
