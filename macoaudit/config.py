@@ -163,10 +163,12 @@ class MacoConfig:
     objective: Literal["cosine", "dot_cosine"] = "cosine"
     views: ViewConfig = dataclasses.field(default_factory=lambda: DEFAULT_VIEWS)
     phase: PhaseConfig = dataclasses.field(default_factory=PhaseConfig)
-    tolerance: float = 0.0
+    tolerance: float = 2e-4
     """A member has converged when its mean score over ``patience`` steps is less than this above
-    the mean over the ``patience`` steps before; 0 never stops early."""
-    patience: int = 16
+    the mean over the ``patience`` steps before; 0 never stops early. Where a run settles at its
+    end (``ViewConfig.settle_frac``) only those steps count: before, the views' chance would decide.
+    """
+    patience: int = 6
 
     def __post_init__(self) -> None:
         _require(self.preset in get_args(Preset), "preset", self.preset, f"use {get_args(Preset)}")
