@@ -99,7 +99,10 @@ def _died(done: "subprocess.CompletedProcess[bytes]") -> dict[str, Any]:
     last = words[-1] if words else "no message"
     if done.returncode == -getattr(signal, "SIGXCPU", 0):
         return {"ok": False, "cause": "time", "reason": "its processor time ran out"}
-    if any(word in done.stderr for word in (b"MemoryError", b"llocat", b"out of memory")):
+    if any(
+        word in done.stderr
+        for word in (b"MemoryError", b"llocat", b"out of memory", b"creating thread")
+    ):
         return {"ok": False, "cause": "memory", "reason": f"the memory limit was reached ({last})"}
     return {
         "ok": False,

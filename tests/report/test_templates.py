@@ -46,6 +46,8 @@ def test_no_template_switches_escaping_off():
 
 def test_the_wheel_maps_the_templates(tmp_path):
     hatchling = pytest.importorskip("hatchling.builders.wheel", reason="hatchling is not installed")
+    if not (CHECKOUT / "README.md").is_file():
+        pytest.skip("there is no README.md, which the package metadata names")
     builder = hatchling.WheelBuilder(str(CHECKOUT))
     wheel = next(builder.build(directory=str(tmp_path), versions=["standard"]))
     with zipfile.ZipFile(wheel) as archive:
