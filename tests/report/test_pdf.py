@@ -129,7 +129,7 @@ def test_contents_and_table_name_the_right_pages(small, reader):
     table = reader.pages[starts["All images in a table"] - 1].extract_text()
     table = " ".join(table.split())
     for card in view.cards:
-        # A name may be broken over lines; the line ends with "kept of seeds", "judges of judgements" and the page.
+        # A name may be broken over lines; its line ends with two counts and the page.
         title = r"\s?".join(re.escape(letter) for letter in card.title)
         line = re.search(title + r".*?\d of \d \d of \d (\d+)", table)
         assert line is not None
