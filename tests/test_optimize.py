@@ -95,7 +95,13 @@ def test_identity_network_recovers_the_phase():
     def centred(view):
         return (view - 0.5).flatten(1)
 
-    config = MacoConfig(n_steps=800, learning_rate=Ramp(0.1, 0.0), views=WHOLE, frequency_power=0.0)
+    config = MacoConfig(
+        n_steps=800,
+        learning_rate=Ramp(0.1, 0.0),
+        views=WHOLE,
+        frequency_power=0.0,
+        tolerance=0.0,
+    )
     result = run(centred, InversionObjective(reference.flatten(1)), made, config)
     assert float(result.scores[0, -1]) > 0.9999
     difference = (made.parameters - truth.parameters)[made._free.bool().expand_as(made.parameters)]
