@@ -161,6 +161,9 @@ class MacoConfig:
     frequency_knee: float = 8.0
     """Cycles per canvas up to which the step size is not reduced."""
     objective: Literal["cosine", "dot_cosine"] = "cosine"
+    sparsity: float = 0.0
+    """Weight of the prior for sparse gradients (``priors.relative_variation``) against the score.
+    It decides what the activation leaves open; 0 is the method as published."""
     views: ViewConfig = dataclasses.field(default_factory=lambda: DEFAULT_VIEWS)
     phase: PhaseConfig = dataclasses.field(default_factory=PhaseConfig)
     tolerance: float = 2e-4
@@ -178,6 +181,7 @@ class MacoConfig:
         for fraction in (0.0, 1.0):
             value = self.learning_rate.value(fraction)
             _require(value >= 0, "learning_rate", value, "it must not be negative")
+        _require(self.sparsity >= 0, "sparsity", self.sparsity, "it must not be negative")
         _require(self.frequency_knee > 0, "frequency_knee", self.frequency_knee, "must be > 0")
         _require(self.tolerance >= 0, "tolerance", self.tolerance, "it must not be negative")
         _require(self.patience >= 1, "patience", self.patience, "use at least 1")

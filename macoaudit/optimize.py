@@ -20,6 +20,7 @@ from torch import Tensor
 from macoaudit.config import MacoConfig
 from macoaudit.errors import OptimizationError
 from macoaudit.parametrization import Decoded
+from macoaudit.priors import relative_variation_gradient
 from macoaudit.targets import Objective
 from macoaudit.views import ViewMap, draw_boxes, draw_cutouts, is_whole_view, noise_like
 
@@ -199,6 +200,9 @@ def optimize(
         members.add_gradient(gradient, coverage)
         members.scores[members.index, step] = scores
         members.n_steps[members.index] = step + 1
+        if config.sparsity > 0:
+            prior = relative_variation_gradient(decoded.image_01)
+            gradient = torch.sub(gradient, prior, alpha=config.sparsity)
         direction = optimizer.direction(parametrization.pull_back(decoded, gradient))
         if step_scale is not None:
             direction *= step_scale

@@ -160,7 +160,8 @@ class MacoParametrization:
         gradient = slope.mul_(gradient)
         transform = torch.fft.rfft2(_mix(self.color_matrix.mT, gradient), norm="ortho")
         # Re(i s conj(G)) = Im(conj(s) G)
-        return (decoded.spectrum.conj() * transform).imag * (2 * self._free)
+        pulled: Tensor = (decoded.spectrum.conj() * transform).imag * (2 * self._free)
+        return pulled
 
     def _pull_back_by_autograd(self, gradient: Image) -> Phase:
         # The peers' standardisation is a quirk that is reproduced, not one worth a closed form.

@@ -14,7 +14,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("config", "results", "preprocessing", "files"),
     ("images", "models", "spectrum"),
-    ("targets", "parametrization", "views", "pyramid", "metrics"),
+    ("targets", "parametrization", "views", "pyramid", "priors", "metrics"),
     ("optimize",),
     ("inversion", "visualize", "concepts", "lens"),
     ("shortcuts",),

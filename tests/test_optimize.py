@@ -1,6 +1,7 @@
 """The loop: oracles 4, 7, 11 and 13, NAdam against torch, members that leave, model as found."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from macoaudit.config import MacoConfig, PhaseConfig, Ramp, ViewConfig, constant
 from macoaudit.errors import OptimizationError
 from macoaudit.optimize import NAdam, optimize
 from macoaudit.parametrization import MacoParametrization
+from macoaudit.priors import relative_variation
 from macoaudit.targets import InversionObjective
 
 SIZE = (12, 12)
@@ -210,6 +212,19 @@ def test_convergence_is_judged_on_settled_steps_only():
     config = MacoConfig(n_steps=40, views=views, tolerance=1e-2, patience=4)
     result = run(flat, Linear(torch.full((1, 144), 1e-4)), parametrization(1), config)
     assert int(result.n_steps[0]) == 20 + 8
+
+
+def test_the_sparsity_prior_works_on_the_image_and_not_on_the_transparency():
+    """A score that ignores the image but for a speck: the prior alone shapes the rest."""
+    weights = torch.zeros(1, 144)
+    weights[0, 70] = 1e-3
+    plain = MacoConfig(n_steps=60, learning_rate=Ramp(0.3, 0.0), views=WHOLE, tolerance=0.0)
+    sparse = replace(plain, sparsity=1.0)
+    results = [run(flat, Linear(weights), parametrization(1), c) for c in (plain, sparse)]
+    first, second = (float(relative_variation(r.image_01)) for r in results)
+    assert second < first - 0.05
+    for result in results:
+        assert int((result.transparency > 0).sum()) == 1
 
 
 def test_progress_is_told_each_step():
