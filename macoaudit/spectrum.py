@@ -245,7 +245,7 @@ def load_spectrum(path: Path | None = None) -> Spectrum:
             int(metadata["n_images"]),
             json.loads(metadata["recipe"]),
         )
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, IndexError) as error:
         raise SpectrumError(
             f"spectrum: {file} is not a readable macoaudit spectrum ({error}); "
             "make one with 'macoaudit spectrum IMAGES -o FILE'"
