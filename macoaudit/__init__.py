@@ -1,3 +1,51 @@
-"""macoaudit: feature inversion and model auditing with MACO."""
+"""macoaudit: feature inversion and model auditing with MACO.
+
+The names a notebook needs are here; they are imported when first used, because torch takes seconds.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from macoaudit.config import InvertConfig, MacoConfig, preset
+    from macoaudit.inversion import invert
+    from macoaudit.models import load_model
+    from macoaudit.pipeline import run_invert
+    from macoaudit.report.html import render_html
+    from macoaudit.spectrum import load_spectrum, measure_spectrum
+    from macoaudit.store import read_results
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "InvertConfig": "macoaudit.config",
+    "MacoConfig": "macoaudit.config",
+    "invert": "macoaudit.inversion",
+    "load_model": "macoaudit.models",
+    "load_spectrum": "macoaudit.spectrum",
+    "measure_spectrum": "macoaudit.spectrum",
+    "preset": "macoaudit.config",
+    "read_results": "macoaudit.store",
+    "render_html": "macoaudit.report.html",
+    "run_invert": "macoaudit.pipeline",
+}
+
+__all__ = [
+    "InvertConfig",
+    "MacoConfig",
+    "__version__",
+    "invert",
+    "load_model",
+    "load_spectrum",
+    "measure_spectrum",
+    "preset",
+    "read_results",
+    "render_html",
+    "run_invert",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'macoaudit' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -54,7 +54,7 @@ def constant(value: float) -> Ramp:
 
 @dataclass(frozen=True)
 class ViewConfig:
-    """Random views of the canvas that the network sees at each step: noise and crops.
+    """Random views of the canvas that the network sees at each step: crops, erasing, noise.
 
     A crop is a square in units of the canvas' sides. ``side_law='uniform'`` draws its side from
     U(side_low, side_high); ``'normal'`` draws it from N(side_low, side_high) - mean and standard
@@ -135,6 +135,17 @@ class PhaseConfig:
             _require(low < high, "value_range", self.value_range, "use low < high")
 
 
+# Chosen by measurement: docs/results.md, "The default preset".
+DEFAULT_VIEWS = ViewConfig(
+    n_crops=1,
+    side_low=constant(0.5),
+    side_high=constant(1.0),
+    noise_uniform=Ramp(0.1, 0.0, "linear"),
+    cutout=Ramp(0.4, 0.0, "linear"),
+    settle_frac=0.15,
+)
+
+
 @dataclass(frozen=True)
 class MacoConfig:
     """Settings of one optimisation, whatever its target."""
@@ -143,19 +154,21 @@ class MacoConfig:
     n_steps: int = 256
     canvas_px: int | None = None
     """Side of the square canvas in pixels; None: the model's own input size."""
-    learning_rate: Ramp = dataclasses.field(default_factory=lambda: Ramp(0.5, 0.0))
+    learning_rate: Ramp = dataclasses.field(default_factory=lambda: Ramp(0.5, 0.0, "linear"))
     """Step size in radians of phase (NAdam normalises the gradient)."""
-    frequency_power: float = 0.5
+    frequency_power: float = 0.3
     """Step sizes are multiplied by ``max(1, cycles / frequency_knee) ** -frequency_power``."""
     frequency_knee: float = 8.0
     """Cycles per canvas up to which the step size is not reduced."""
     objective: Literal["cosine", "dot_cosine"] = "cosine"
-    views: ViewConfig = dataclasses.field(default_factory=ViewConfig)
+    views: ViewConfig = dataclasses.field(default_factory=lambda: DEFAULT_VIEWS)
     phase: PhaseConfig = dataclasses.field(default_factory=PhaseConfig)
-    tolerance: float = 0.0
+    tolerance: float = 2e-4
     """A member has converged when its mean score over ``patience`` steps is less than this above
-    the mean over the ``patience`` steps before; 0 never stops early."""
-    patience: int = 16
+    the mean over the ``patience`` steps before; 0 never stops early. Where a run settles at its
+    end (``ViewConfig.settle_frac``) only those steps count: before, the views' chance would decide.
+    """
+    patience: int = 6
 
     def __post_init__(self) -> None:
         _require(self.preset in get_args(Preset), "preset", self.preset, f"use {get_args(Preset)}")

@@ -332,8 +332,10 @@ def _leaving(members: _Members, config: MacoConfig, step: int) -> Tensor:
                 "dead target: the score does not respond to the image (zero gradient)"
             )
         leaving = leaving | dead
-    window = config.patience
-    if config.tolerance > 0 and step + 1 >= 2 * window:
+    window, first = config.patience, 0
+    if config.views.settle_frac > 0:
+        first = config.n_steps - round(config.views.settle_frac * config.n_steps)
+    if config.tolerance > 0 and step + 1 >= first + 2 * window:
         recent = scores[:, -window:].mean(1)
         before = scores[:, -2 * window : -window].mean(1)
         settled = (recent - before < config.tolerance) & ~leaving

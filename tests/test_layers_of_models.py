@@ -12,6 +12,7 @@ from macoaudit.models import (
     Preprocessing,
     activation_function,
     activations_and_logits,
+    import_timm,
     list_layers,
     load_model,
     logits_function,
@@ -159,16 +160,16 @@ class TestDottedLayers:
         torch.testing.assert_close(mean, whole[:, 1:].sum(dim=1) / 100)
 
     def test_in_front_of_the_class_token_every_token_is_a_patch(self, tiny_vit):
-        assert resolve_layer(tiny_vit, "patch_embed:tokens").shape == (100, 64)
+        module = import_timm().create_model("test_vit", dynamic_img_size=False).eval()
+        model = dataclasses.replace(tiny_vit, module=module)
+        assert resolve_layer(model, "patch_embed:tokens").shape == (100, 64)
         with pytest.raises(LayerError, match="no class token at this layer"):
-            resolve_layer(tiny_vit, "patch_embed:cls")
+            resolve_layer(model, "patch_embed:cls")
 
-    def test_a_network_without_class_token(self):
-        model = load_model("test_vit", weights="random")
-        import timm
-
-        module = timm.create_model("test_vit", class_token=False, global_pool="avg").eval()
-        model = dataclasses.replace(model, module=module)
+    def test_a_network_without_class_token(self, tiny_vit):
+        settings = {"class_token": False, "global_pool": "avg"}
+        module = import_timm().create_model("test_vit", **settings).eval()
+        model = dataclasses.replace(tiny_vit, module=module)
         assert resolve_layer(model, "blocks.0:tokens").shape == (100, 64)
         with pytest.raises(LayerError, match="Use :mean or :tokens"):
             resolve_layer(model, "blocks.0:cls")

@@ -198,6 +198,14 @@ def test_converged_members_leave_and_the_others_go_on_unchanged():
     assert bool(torch.isnan(early.scores[0, 10:]).all())
 
 
+def test_convergence_is_judged_on_settled_steps_only():
+    """A flat score stops the run 2 x patience steps into the settling, never before."""
+    views = ViewConfig(side_low=constant(1.0), side_high=constant(1.0), settle_frac=0.5)
+    config = MacoConfig(n_steps=40, views=views, tolerance=1e-2, patience=4)
+    result = run(flat, Linear(torch.full((1, 144), 1e-4)), parametrization(1), config)
+    assert int(result.n_steps[0]) == 20 + 8
+
+
 def test_progress_is_told_each_step():
     told = []
     config = MacoConfig(n_steps=4, views=WHOLE)

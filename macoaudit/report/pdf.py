@@ -7,6 +7,7 @@ the pictures and fonts handed to it. A failure there raises and touches no other
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -96,7 +97,12 @@ def _died(done: "subprocess.CompletedProcess[bytes]") -> dict[str, Any]:
     """Say why a child left no outcome, as well as its exit status and last words tell."""
     words = done.stderr.decode("utf-8", "replace").strip().splitlines()
     last = words[-1] if words else "no message"
-    if any(word in done.stderr for word in (b"MemoryError", b"llocat", b"out of memory")):
+    if done.returncode == -getattr(signal, "SIGXCPU", 0):
+        return {"ok": False, "cause": "time", "reason": "its processor time ran out"}
+    if any(
+        word in done.stderr
+        for word in (b"MemoryError", b"llocat", b"out of memory", b"creating thread")
+    ):
         return {"ok": False, "cause": "memory", "reason": f"the memory limit was reached ({last})"}
     return {
         "ok": False,

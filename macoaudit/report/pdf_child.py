@@ -45,6 +45,16 @@ def _peak_mb() -> float:
     return float(peak) / (2**20 if sys.platform == "darwin" else 2**10)
 
 
+def _near_memory_limit(limit_bytes: int) -> bool:
+    """Tell whether address space ran short: native code then fails in ways that do not say so."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+    except (OSError, MemoryError):
+        return False
+    peak_kb = next((int(line.split()[1]) for line in lines if line.startswith("VmPeak:")), 0)
+    return peak_kb * 1024 >= 0.8 * limit_bytes
+
+
 class _Warnings(logging.Handler):
     """Collects what WeasyPrint warns of; the same text is kept once."""
 
@@ -134,18 +144,23 @@ def check() -> dict[str, Any]:
 
 def main(argument: str) -> int:
     """Do one job and print its outcome as JSON on one line."""
+    memory_bytes = sys.maxsize
     try:
         if argument == "--check":
             outcome = check()
         else:
             folder = Path(argument)
             job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+            memory_bytes = job["memory_bytes"]
             _limit(job)
             outcome = render(folder, job)
     except MemoryError:
         outcome = {"ok": False, "cause": "memory", "reason": "the memory limit was reached"}
     except Exception as error:  # the parent needs a reason, whatever happened
         outcome = {"ok": False, "cause": "other", "reason": f"{type(error).__name__}: {error}"}
+    if not outcome["ok"] and outcome["cause"] == "other" and _near_memory_limit(memory_bytes):
+        reason = f"the memory limit was reached ({outcome['reason']})"
+        outcome = {"ok": False, "cause": "memory", "reason": reason}
     sys.stdout.write(json.dumps(outcome) + "\n")
     return 0 if outcome["ok"] else 1
 

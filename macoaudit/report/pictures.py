@@ -82,7 +82,7 @@ def _load(folder: Path, name: str, max_side_px: int) -> Image.Image | Missing:
 def _encode(image: Image.Image, kind: Literal["WEBP", "JPEG"], quality: int) -> bytes:
     buffer = io.BytesIO()
     if kind == "WEBP":
-        image.save(buffer, "WEBP", quality=quality, method=4)
+        image.save(buffer, "WEBP", quality=quality, method=2)
     else:
         image.save(buffer, "JPEG", quality=quality, subsampling=0, optimize=True)
     return buffer.getvalue()

@@ -25,8 +25,9 @@ HOW_TO_READ = (
         "Similarity",
         "The cosine between the activation of the whole inversion and that of the reference: 1 is "
         "the same direction, 0 is unrelated. It compares activations, not pictures: two "
-        "images that look nothing alike can score 1. The start value is the same cosine for the "
-        "random image before the first step, so the gap between both is what the optimisation achieved.",
+        "images that look nothing alike can score 1. The start value is the same cosine for "
+        "the random image before the first step, so the gap between both is what the "
+        "optimisation achieved.",
     ),
     Fact(
         "Confidence",

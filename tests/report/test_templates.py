@@ -24,9 +24,9 @@ def test_inside_the_installed_package_comes_first(tmp_path):
 
 
 def test_a_damaged_installation_is_named(tmp_path):
-    with pytest.raises(ReportError, match="report_templates is neither in .* install macoaudit"):
+    with pytest.raises(ReportError, match=r"report_templates is neither in .* install macoaudit"):
         find_templates(tmp_path / "macoaudit")
-    with pytest.raises(ReportError, match="nothing-here.css cannot be read"):
+    with pytest.raises(ReportError, match=r"nothing-here.css cannot be read"):
         read_template_file("nothing-here.css")
 
 
@@ -46,6 +46,8 @@ def test_no_template_switches_escaping_off():
 
 def test_the_wheel_maps_the_templates(tmp_path):
     hatchling = pytest.importorskip("hatchling.builders.wheel", reason="hatchling is not installed")
+    if not (CHECKOUT / "README.md").is_file():
+        pytest.skip("there is no README.md, which the package metadata names")
     builder = hatchling.WheelBuilder(str(CHECKOUT))
     wheel = next(builder.build(directory=str(tmp_path), versions=["standard"]))
     with zipfile.ZipFile(wheel) as archive:

@@ -138,5 +138,5 @@ def test_model_without_classes_compares_no_predictions(small):
 
 
 def test_another_command_is_refused(small):
-    with pytest.raises(ReportError, match="command 'audit'.*renders runs of 'invert'"):
+    with pytest.raises(ReportError, match=r"command 'audit'.*renders runs of 'invert'"):
         build_view(replace(small[0], command="audit"), ALL)
