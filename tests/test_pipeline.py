@@ -340,7 +340,7 @@ class TestNetworks:
             assert image.similarity is not None
         page = (config.out / "report.html").read_text()
         assert page.count("p0.png") > 0
-        assert not re.search(r">\s*(nan|none|null)\s*<(?!/dd)", page, re.IGNORECASE)
+        assert not re.search(r">\s*(nan|NaN|None|null|undefined)\s*<", page)
 
     def test_a_judge_without_the_same_classes_is_skipped_with_the_reason(self, photos):
         judge = write_card(photos.parent, name="judge", classes=3)
@@ -356,7 +356,7 @@ class TestNetworks:
             run_invert(settings(photos, judges=("nothing.toml",)))
 
     def test_grey_needs_a_grey_spectrum_and_four_channels_no_photographs(self, photos):
-        with pytest.raises(UsageError, match="3 channels, .* have 1.*macoaudit spectrum.*grey"):
+        with pytest.raises(UsageError, match=r"3 channels, .* have 1.*macoaudit spectrum.*grey"):
             run_invert(settings(photos, kwargs={"channels": 1}))
         with pytest.raises(ModelError, match="4 channels; photographs have 3"):
             run_invert(settings(photos, kwargs={"channels": 4}))

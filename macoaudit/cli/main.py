@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any
 
 import typer
 
@@ -32,10 +32,11 @@ app.command("models")(models.command)
 app.command("report")(report.command)
 
 
-def _version(value: bool) -> None:
+def _version(value: bool) -> bool:
     if value:
         typer.echo(f"macoaudit {__version__}")
         raise typer.Exit
+    return value
 
 
 @app.callback()
@@ -73,7 +74,7 @@ class _Signals:
             self.terminated = True
             raise _Terminated
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "_Signals":
         if self._main:
             self._previous = signal.signal(signal.SIGTERM, self._terminate)
         return self
