@@ -134,7 +134,8 @@ class MacoParametrization:
             tie_phase(phase, self._sign_phase, self.size[1])
         if self.config.standardize:
             phase = _standardize(phase)[0]
-        spectrum = torch.polar(self.template.expand_as(phase), phase)
+        # r e^{i phase}, as torch.polar gives it but several times faster on a CPU
+        spectrum = torch.complex(phase.cos() * self.template, phase.sin() * self.template)
         z = torch.fft.irfft2(spectrum, s=self.size, norm="ortho")
         if self.config.standardize:
             z = _standardize(z)[0]
@@ -155,11 +156,11 @@ class MacoParametrization:
         if self.config.standardize:
             return self._pull_back_by_autograd(gradient)
         image = decoded.image_01
-        gradient = gradient * image * (1 - image) * self.config.squash_slope
+        slope = image.square().neg_().add_(image).mul_(self.config.squash_slope)
+        gradient = slope.mul_(gradient)
         transform = torch.fft.rfft2(_mix(self.color_matrix.mT, gradient), norm="ortho")
-        # Re(i s conj(G)) = Re(s) Im(G) - Im(s) Re(G)
-        a, b = torch.view_as_real(decoded.spectrum), torch.view_as_real(transform)
-        return 2 * (a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]) * self._free
+        # Re(i s conj(G)) = Im(conj(s) G)
+        return (decoded.spectrum.conj() * transform).imag * (2 * self._free)
 
     def _pull_back_by_autograd(self, gradient: Image) -> Phase:
         # The peers' standardisation is a quirk that is reproduced, not one worth a closed form.

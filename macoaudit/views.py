@@ -134,6 +134,20 @@ def _erased(center: Tensor, side: Tensor, n_pixels: int) -> Tensor:
     return ((pixel - center[..., None]).abs() < side[..., None] / 2).to(center.dtype)
 
 
+def _separable(rows: Tensor, planes: Tensor, columns: Tensor) -> Tensor:
+    """Compute ``rows @ planes @ columns^T`` per channel.
+
+    All channels of a view share one tall product with the columns; the product with the rows goes
+    channel by channel, because a broadcast ``@`` would copy the matrices for each of them.
+    """
+    batch, view, channel, height, width = planes.shape
+    tall = planes.reshape(batch * view, channel * height, width)
+    half = torch.bmm(tall, columns.flatten(0, 1).mT).view(batch * view, channel, height, -1)
+    left = rows.flatten(0, 1)
+    result = torch.stack([torch.bmm(left, half[:, c]) for c in range(channel)], 1)
+    return result.view(batch, view, *result.shape[1:])
+
+
 class ViewMap:
     """The maps of one step: canvas -> views, the adjoint of their linear part, its coverage.
 
@@ -160,8 +174,8 @@ class ViewMap:
         shape = boxes.shape[:2]
         rows = axis_weights(flat[:, 0], flat[:, 2], canvas[0], view[0], border)
         columns = axis_weights(flat[:, 1], flat[:, 2], canvas[1], view[1], border)
-        self.rows: Tensor = rows.view(*shape, 1, *rows.shape[1:])
-        self.columns: Tensor = columns.view(*shape, 1, *columns.shape[1:])
+        self.rows: Tensor = rows.view(*shape, *rows.shape[1:])
+        self.columns: Tensor = columns.view(*shape, *columns.shape[1:])
         self._fill = config.cutout_fill
         self._erased: tuple[Tensor, Tensor] | None = None
         if cutouts is not None:
@@ -180,7 +194,8 @@ class ViewMap:
         self, canvas: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch view channel view_height view_width"]:
         """Cut, resize and erase every view."""
-        views = self.rows @ canvas[:, None] @ self.columns.mT
+        canvases = canvas[:, None].expand(-1, self.rows.shape[1], -1, -1, -1)
+        views = _separable(self.rows, canvases, self.columns)
         keep = self._keep()
         return views if keep is None else views.mul_(keep).add_(self._fill * (1 - keep))
 
@@ -191,14 +206,14 @@ class ViewMap:
         keep = self._keep()
         if keep is not None:
             gradient = gradient * keep
-        return (self.rows.mT @ gradient @ self.columns).sum(1)
+        return _separable(self.rows.mT, gradient, self.columns.mT).sum(1)
 
     def coverage(self) -> Float[Tensor, "batch height width"]:
         """How much each canvas pixel counts in the views: the adjoint applied to ones.
 
         ``A_y^T 1 1^T A_x - (A_y^T e_y) (e_x^T A_x)`` with ``e`` the erased rows and columns.
         """
-        rows, columns = self.rows[:, :, 0], self.columns[:, :, 0]
+        rows, columns = self.rows, self.columns
         full = rows.sum(-2)[..., :, None] * columns.sum(-2)[..., None, :]
         if self._erased is not None:
             lost_rows = (rows * self._erased[0][..., None]).sum(-2)

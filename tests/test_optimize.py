@@ -95,7 +95,13 @@ def test_identity_network_recovers_the_phase():
     def centred(view):
         return (view - 0.5).flatten(1)
 
-    config = MacoConfig(n_steps=800, learning_rate=Ramp(0.1, 0.0), views=WHOLE, frequency_power=0.0)
+    config = MacoConfig(
+        n_steps=800,
+        learning_rate=Ramp(0.1, 0.0),
+        views=WHOLE,
+        frequency_power=0.0,
+        tolerance=0.0,
+    )
     result = run(centred, InversionObjective(reference.flatten(1)), made, config)
     assert float(result.scores[0, -1]) > 0.9999
     difference = (made.parameters - truth.parameters)[made._free.bool().expand_as(made.parameters)]
@@ -107,7 +113,7 @@ def test_constant_upstream_gradient_gives_flat_transparency():
     views = ViewConfig(
         n_crops=1, side_low=constant(0.3), side_high=constant(0.6), cutout=constant(0.4)
     )
-    config = MacoConfig(n_steps=300, views=views, learning_rate=constant(0.0))
+    config = MacoConfig(n_steps=300, views=views, learning_rate=constant(0.0), tolerance=0.0)
     weights = torch.ones(2, SIZE[0] * SIZE[1])
     result = run(flat, Linear(weights), parametrization(2), config, n=2)
     assert float((result.transparency - 1).abs().max()) < 1e-5
@@ -143,7 +149,7 @@ def test_score_rises_on_a_two_layer_network():
         torch.nn.Flatten(), torch.nn.Linear(144, 32), torch.nn.Tanh(), torch.nn.Linear(32, 8)
     ).requires_grad_(False)
     reference = network(parametrization(1, seed=77).decode().image_01)
-    config = MacoConfig(n_steps=60, learning_rate=Ramp(0.2, 0.0), views=WHOLE)
+    config = MacoConfig(n_steps=60, learning_rate=Ramp(0.2, 0.0), views=WHOLE, tolerance=0.0)
     result = run(network, InversionObjective(reference), parametrization(1), config)
     assert float(result.scores[0, 0]) < 0.9
     assert float(result.scores[0, -1]) > 0.98
@@ -186,7 +192,7 @@ def test_a_non_finite_gradient_stops_its_member_only():
 
 def test_converged_members_leave_and_the_others_go_on_unchanged():
     weights = torch.stack([torch.ones(144) * 1e-3, torch.randn(144)])
-    long = MacoConfig(n_steps=40, views=WHOLE)
+    long = MacoConfig(n_steps=40, views=WHOLE, tolerance=0.0)
     stopping = MacoConfig(n_steps=40, views=WHOLE, tolerance=1e-2, patience=5)
     full = run(flat, Linear(weights), parametrization(2), long, n=2)
     early = run(flat, Linear(weights), parametrization(2), stopping, n=2)

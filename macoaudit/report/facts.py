@@ -24,15 +24,9 @@ ORIGINS = {
 }
 
 SETTING_PHRASES = {
-    "method": "method {}",
-    "parametrization": "parametrization {}",
     "preset": "preset {}",
-    "compat": "settings as in {}",
     "n_steps": "at most {} steps",
-    "n_crops": "{} random views per step",
-    "learning_rate": "step size {}",
-    "optimizer": "optimiser {}",
-    "n_seeds": "{} random starts per image",
+    "n_crops": "{} random view(s) a step",
     "seeds": "seeds {}",
     "precision": "arithmetic in {}",
     "batch_size": "{} images at a time",
