@@ -311,7 +311,7 @@ class TestInvert:
         capsys.readouterr()
         assert run(invert("--quiet", "--format", "html")) == 2
         err = capsys.readouterr().err
-        assert "no report: run/report.html cannot be written" in err
+        assert "no report: run/report.html: cannot be written" in err
         assert json.loads((desk / "run" / "results.json").read_text())["status"] == "complete"
 
     def test_hostile_names_of_files_and_classes(self, desk, capsys):
