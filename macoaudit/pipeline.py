@@ -42,6 +42,8 @@ class Progress:
     done_images: int
     n_images: int
     step: Step | None = None
+    n_under_way: int = 0
+    """Images that the step is of."""
 
 
 @dataclass
@@ -185,7 +187,9 @@ class _Job:
             return [image_from_json(document) for document in stored["images"]]
         began = time.perf_counter()
         audited = _audit(
-            setup, group, lambda step: self._tell(Progress("invert", done, total, step))
+            setup,
+            group,
+            lambda step: self._tell(Progress("invert", done, total, step, len(group))),
         )
         self._clock.timed("invert", began)
         began = time.perf_counter()

@@ -572,6 +572,21 @@ class TestProgram:
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.count("\n") == 1
 
+    @pytest.mark.parametrize(
+        "arguments", [["models", "net.toml"], ["report", "run", "--format=json"]]
+    )
+    def test_a_reader_that_has_seen_enough_is_no_finding(self, desk, arguments):
+        if arguments[0] == "report":
+            assert run(invert("-q")) == 0
+        command = [sys.executable, "-m", "macoaudit", *arguments]
+        process = subprocess.Popen(
+            command, cwd=desk, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        process.stdout.close()
+        err = process.stderr.read().decode()
+        process.stderr.close()
+        assert (process.wait(timeout=60), err) == (2, "")
+
     @pytest.mark.parametrize(("colour", "escapes"), [({}, True), ({"NO_COLOR": "1"}, False)])
     def test_colours_on_a_terminal_unless_they_are_not_wanted(self, desk, colour, escapes):
         own, other = pty.openpty()

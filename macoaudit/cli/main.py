@@ -104,6 +104,8 @@ def run(arguments: list[str]) -> int:
             result = 130
         except typer.Exit as stop:
             result = stop.exit_code
+        except SystemExit:  # Typer and rich, when the reader of a pipe has seen enough
+            return _reader_gone()
         except _UsageError as error:
             return _usage(error)
         except Exception as error:
@@ -128,14 +130,17 @@ def _usage(error: Any) -> int:  # noqa: ANN401 - click's or Typer's own
     return fail(f"{error.format_message().rstrip('.')}. See '{path} --help'", 2)
 
 
+def _reader_gone() -> int:
+    """Leave quietly: what is still in the buffer has nowhere to go, now and at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 2
+
+
 def _failed(error: Exception, verbose: bool) -> int:
     if verbose:
         sys.excepthook(type(error), error, error.__traceback__)
     if isinstance(error, MacoauditError):
         return fail(str(error), 2)
-    if isinstance(error, BrokenPipeError):  # a reader such as head that has seen enough
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - nothing to flush at exit
-        return 2
     name = type(error).__name__
     advice = "" if verbose else ". Run again with -v for the traceback and report it"
     return fail(f"internal error: {name}: {error}{advice}", 2)

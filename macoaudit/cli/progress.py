@@ -45,7 +45,7 @@ class ProgressBar:
     def update(self, told: Told) -> None:
         """Show where the run is."""
         step = told.step
-        fraction = 0.0 if step is None else step.step / step.n_steps
+        fraction = 0.0 if step is None else told.n_under_way * step.step / step.n_steps
         detail = f"{told.done_images}/{told.n_images} images"
         if step is not None:
             detail += f", step {step.step}/{step.n_steps}, score {step.mean_score:.3f}"
