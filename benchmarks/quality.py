@@ -5,11 +5,12 @@
     python -m benchmarks.quality --audited mobilenetv2 --seeds 2
 
 Prints one JSON document. A bare pass is one forward and backward pass of the audited network on a
-batch of the same size, measured in turn with the inversions in the same process.
+batch of the same size, measured in turn with the inversions in the same process (median).
 """
 
 import argparse
 import json
+import statistics
 import time
 from dataclasses import replace
 from typing import Any
@@ -34,19 +35,21 @@ from macoaudit.spectrum import load_spectrum
 NETWORKS = ("vit_tiny", "mobilenetv2", "mobilenetv1")
 
 
-def bare_pass_s(model: LoadedModel, batch: int, repeats: int = 5) -> float:
-    """Seconds of one forward and backward pass per image, the least of some."""
+def bare_passes_s(model: LoadedModel, batch: int, repeats: int, precision: str) -> list[float]:
+    """Seconds per image of forward and backward passes on a batch."""
     channels, size = model.preprocessing.channels, model.preprocessing.input_size
     images = torch.rand(batch, channels, *size, device=model.device)
-    best = float("inf")
+    times = []
     with frozen(model.module):
         read = activation_function(model, "penultimate")
         for _ in range(repeats):
             began = time.perf_counter()
             leaf = images.clone().requires_grad_()
-            torch.autograd.grad(read(leaf).square().sum(), leaf)
-            best = min(best, time.perf_counter() - began)
-    return best / batch
+            with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bf16"):
+                activations = read(leaf)
+            torch.autograd.grad(activations.float().square().sum(), leaf)
+            times.append((time.perf_counter() - began) / batch)
+    return times
 
 
 def measure(
@@ -65,11 +68,12 @@ def measure(
     contents = [load_bytes(file) for file in files]
     images = torch.stack([preprocess(read_image(file), model.preprocessing) for file in files])
     spectrum = load_spectrum()
-    similarity, rows, own, elapsed, bare, steps = [], [], [], 0.0, float("inf"), []
+    similarity, rows, own, elapsed, steps = [], [], [], 0.0, []
+    bare = []  # measured before and after each group, so that a busy machine slows both alike
     group = max(1, batch // len(seeds))
     for first in range(0, len(images), group):
         part = images[first : first + group]
-        bare = min(bare, bare_pass_s(model, len(part) * len(seeds), repeats=2))
+        bare += bare_passes_s(model, len(part) * len(seeds), 4, precision)
         began = time.perf_counter()
         result = invert(
             model,
@@ -81,6 +85,7 @@ def measure(
             precision=precision,
         )
         elapsed += time.perf_counter() - began
+        bare += bare_passes_s(model, len(part) * len(seeds), 4, precision)
         similarity += result.similarity.tolist()
         steps += result.n_steps
         target = result.reference_logits.argmax(1).repeat_interleave(len(seeds))
@@ -103,8 +108,8 @@ def measure(
         "own_prediction_kept": sum(own) / len(own),
         **_transfer_summary(rows),
         "seconds_per_inversion": elapsed / len(similarity),
-        "bare_pass_s": bare,
-        "bare_passes_per_inversion": elapsed / len(similarity) / bare,
+        "bare_pass_s": statistics.median(bare),
+        "bare_passes_per_inversion": elapsed / len(similarity) / statistics.median(bare),
     }
 
 
