@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from macoaudit.config import InvertConfig
-from macoaudit.inversion import Inverted, invert
+from macoaudit.inversion import Inverted, invert, joined
 from macoaudit.metrics import predict, transfer, transparency_mask
 from macoaudit.models import LoadedModel, frozen, logits_function
 from macoaudit.optimize import Step
@@ -77,38 +77,58 @@ def audit_group(
     Args:
         model: the audited network.
         judges: networks with the same classes (:func:`comparable_judge`).
-        references: the images; all seeds of all of them are optimised at once.
+        references: the images; all seeds of all of them are optimised at once, those of a single
+            image in batches of ``config.batch_size``.
         config: settings of the run.
         spectrum: the magnitude to keep.
         on_step: called after every step.
     """
     images = torch.stack([reference.image_01 for reference in references])
-    inverted = invert(
-        model,
-        images,
-        keys=[reference.sha256 for reference in references],
-        spectrum=spectrum,
-        config=config.maco,
-        seeds=config.seeds,
-        layer=config.layer,
-        precision=config.precision,
-        on_step=on_step,
-    )
+    inverted = _invert(model, images, references, config, spectrum, on_step)
     masks = transparency_mask(inverted.transparency)
     rows = [_judge(judge, images, inverted, config) for judge in judges]
     count = config.n_seeds
     results = []
     for index, reference in enumerate(references):
         members = range(index * count, (index + 1) * count)
-        judged = tuple(row for judge_rows in rows for row in judge_rows[index])
+        judged = [judge_rows[index] for judge_rows in rows]
         results.append(_image(model, reference, inverted, masks, index, members, config, judged))
     return results
 
 
+def _invert(
+    model: LoadedModel,
+    images: Tensor,
+    references: Sequence[Reference],
+    config: InvertConfig,
+    spectrum: Spectrum,
+    on_step: Callable[[Step], None] | None,
+) -> Inverted:
+    """Invert a group; more seeds than fit into a batch are made one batch after another."""
+    # The pipeline makes groups of more than one image only where all their seeds fit.
+    size = config.n_seeds if len(references) > 1 else min(config.n_seeds, config.batch_size)
+    return joined(
+        [
+            invert(
+                model,
+                images,
+                keys=[reference.sha256 for reference in references],
+                spectrum=spectrum,
+                config=config.maco,
+                seeds=config.seeds[start : start + size],
+                layer=config.layer,
+                precision=config.precision,
+                on_step=on_step,
+            )
+            for start in range(0, config.n_seeds, size)
+        ]
+    )
+
+
 def _judge(
     judge: LoadedModel, images: Tensor, inverted: Inverted, config: InvertConfig
-) -> list[list[Transfer]]:
-    """Transfer rows per image; a failed inversion has none."""
+) -> list[list[Transfer] | str]:
+    """Transfer rows per image, none for a failed inversion; or why there can be no numbers."""
     size = judge.preprocessing.input_size
 
     def to_input(batch: Tensor) -> Tensor:
@@ -123,14 +143,22 @@ def _judge(
         read = logits_function(judge)
         reference_logits = read(to_input(images).to(judge.device)).float().cpu()
         logits = read(to_input(inverted.image_01).to(judge.device)).float().cpu()
-    rows = []
+    rows: list[list[Transfer] | str] = []
     for index in range(len(images)):
         target = int(inverted.reference_logits[index].argmax())
+        members = [
+            (member, seed)
+            for member, seed in enumerate(config.seeds, start=index * config.n_seeds)
+            if inverted.failures[member] is None
+        ]
+        seen = [reference_logits[index], *(logits[member] for member, _ in members)]
+        if not bool(torch.isfinite(torch.stack(seen)).all()):
+            rows.append(f"the output of judge {judge.name} is not finite; check its weights")
+            continue
         rows.append(
             [
                 transfer(judge.name, seed, target, logits[member], reference_logits[index])
-                for member, seed in enumerate(config.seeds, start=index * config.n_seeds)
-                if inverted.failures[member] is None
+                for member, seed in members
             ]
         )
     return rows
@@ -144,9 +172,10 @@ def _image(
     index: int,
     members: range,
     config: InvertConfig,
-    judged: tuple[Transfer, ...],
+    judged: Sequence[list[Transfer] | str],
 ) -> AuditedImage:
-    failure = next((inverted.failures[m] for m in members if inverted.failures[m]), None)
+    problems = [*(inverted.failures[m] for m in members), *(j for j in judged if type(j) is str)]
+    failure = next((problem for problem in problems if problem), None)
     base = ImageAudit(
         id=reference.id,
         path=reference.path,
@@ -201,7 +230,7 @@ def _image(
         else None,
         similarity=sum(inversion.similarity for inversion in inversions) / len(inversions),
         inversions=tuple(inversions),
-        transfer=judged,
+        transfer=tuple(row for rows in judged if not isinstance(rows, str) for row in rows),
         plausibility=Skipped("plausibility", NOT_MEASURED),
         retention=Skipped("retention", NOT_MEASURED),
         files={"reference": f"{folder}/reference.png"},

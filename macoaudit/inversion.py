@@ -164,9 +164,10 @@ def invert(
     side = config.canvas_px
     canvas = view_size if side is None else (side, side)
     with frozen(model.module), torch.no_grad():
-        read = activations_and_logits(model, layer)
+        read = _reader(model, layer)
         reference, reference_logits = read(reference_01.to(device))
         reference = reference.float().flatten(1).repeat_interleave(len(seeds), 0)
+        problems = _without_direction(reference)
         parametrization = build_parametrization(
             spectrum, config, canvas, _generators(members, "phase", "cpu"), device
         )
@@ -187,7 +188,42 @@ def invert(
         image_01 = (result.image_01 * 255).round() / 255
         activations, logits = read(whole_view(image_01, view_size))
         similarity = cosine(activations.float().flatten(1), reference)
-    return _collect(result, image_01, similarity, start_similarity, logits, reference_logits)
+    return _collect(
+        result, image_01, similarity, start_similarity, logits, reference_logits, problems
+    )
+
+
+def _reader(
+    model: LoadedModel, layer: str
+) -> Callable[[Tensor], tuple[Float[Tensor, "batch ..."], Float[Tensor, "batch classes"]]]:
+    """Activations and logits; no columns of logits for a model without classes."""
+    if model.num_classes:
+        return activations_and_logits(model, layer)
+    read = activation_function(model, layer)
+    return lambda image_01: (read(image_01), image_01.new_zeros(len(image_01), 0))
+
+
+def _without_direction(reference: Float[Tensor, "member feature"]) -> list[str | None]:
+    """Name the members whose reference cannot be matched, and take them out of the search.
+
+    Their references become NaN, so that these members leave the batch after the first step and
+    their mates go on as if they had been alone.
+    """
+    problems: list[str | None] = []
+    for row in reference:
+        if not bool(torch.isfinite(row).all()):
+            problems.append(
+                "the network's activation of the reference image is not finite; check the weights"
+            )
+        elif not bool(row.any()):
+            problems.append(
+                "the network's activation of the reference image is zero everywhere, so it has no "
+                "direction to match; choose another --layer"
+            )
+        else:
+            problems.append(None)
+    reference[[problem is not None for problem in problems]] = torch.nan
+    return problems
 
 
 def _activation(model: LoadedModel, layer: str, config: MacoConfig) -> Activation:
@@ -217,12 +253,18 @@ def _collect(
     start_similarity: Tensor,
     logits: Tensor,
     reference_logits: Tensor,
+    problems: Sequence[str | None],
 ) -> Inverted:
+    seeds = len(logits) // len(reference_logits)
+    numbers = torch.column_stack(
+        [similarity, start_similarity, logits, reference_logits.repeat_interleave(seeds, 0)]
+    )
+    finite = torch.isfinite(numbers).all(1).tolist()
     failures = tuple(
-        reason
-        if reason is not None or bool(torch.isfinite(value))
-        else "the similarity of the result is not finite; try --precision fp32"
-        for reason, value in zip(result.failures, similarity, strict=True)
+        problem
+        or reason
+        or (None if fine else "the network's output is not finite; try --precision fp32")
+        for problem, reason, fine in zip(problems, result.failures, finite, strict=True)
     )
     return Inverted(
         image_01=image_01.cpu(),
@@ -234,4 +276,24 @@ def _collect(
         n_steps=tuple(result.n_steps.tolist()),
         converged=tuple(result.converged.tolist()),
         failures=failures,
+    )
+
+
+def joined(parts: Sequence[Inverted]) -> Inverted:
+    """Put inversions of one image, made with different seeds, into one record.
+
+    Args:
+        parts: at least one; each of the same single image.
+    """
+    first = parts[0]
+    tensors = {
+        name: torch.cat([getattr(part, name) for part in parts])
+        for name in ("image_01", "transparency", "similarity", "start_similarity", "logits")
+    }
+    return Inverted(
+        **tensors,
+        reference_logits=first.reference_logits,
+        n_steps=tuple(steps for part in parts for steps in part.n_steps),
+        converged=tuple(converged for part in parts for converged in part.converged),
+        failures=tuple(failure for part in parts for failure in part.failures),
     )

@@ -1,18 +1,14 @@
 """From a folder of images to a run folder: reads, batches, resumes, writes, renders."""
 
-import os
-import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-import torch
 
 from macoaudit import __version__
-from macoaudit.audit import AuditedImage, Reference, audit_group, comparable_judge
+from macoaudit.audit import AuditedImage, Reference, audit_group
 from macoaudit.config import InvertConfig
-from macoaudit.errors import ImageError, ReportError, UsageError
+from macoaudit.environment import device_name, is_out_of_memory, versions
+from macoaudit.errors import ImageError, OptimizationError, ReportError, UsageError
 from macoaudit.images import (
     ImageFile,
     decode_image,
@@ -23,12 +19,18 @@ from macoaudit.images import (
     preprocess,
     to_png_bytes,
 )
-from macoaudit.models import LoadedModel, activation_function, frozen, load_model
 from macoaudit.optimize import Step
+from macoaudit.preparation import Setup, prepare
 from macoaudit.report.html import write_html
 from macoaudit.report.pdf import require_pdf, write_pdf
-from macoaudit.results import ImageAudit, Run, Skipped, image_from_json, image_to_json
-from macoaudit.spectrum import Spectrum, load_spectrum
+from macoaudit.results import (
+    ImageAudit,
+    ImageStatus,
+    Run,
+    Skipped,
+    image_from_json,
+    image_to_json,
+)
 from macoaudit.store import RunFolder, digest_json
 
 
@@ -40,6 +42,8 @@ class Progress:
     done_images: int
     n_images: int
     step: Step | None = None
+    n_under_way: int = 0
+    """Images that the step is of."""
 
 
 @dataclass
@@ -53,29 +57,6 @@ class _Clock:
         self.stages[stage] = self.stages.get(stage, 0.0) + time.perf_counter() - began
 
 
-@dataclass(frozen=True)
-class _Setup:
-    """Everything loaded once for a run."""
-
-    config: InvertConfig
-    model: LoadedModel
-    judges: tuple[LoadedModel, ...]
-    skipped: tuple[Skipped, ...]
-    spectrum: Spectrum
-    activation_shape: tuple[int, ...]
-
-    def facts(self) -> dict[str, Any]:
-        """What determines the numbers of a run, besides the images."""
-        return {
-            "command": "invert",
-            "version": __version__,
-            "settings": self.config.settings(),
-            "model": self.model.record(self.config.layer, self.activation_shape).__dict__,
-            "judges": [judge.weights_sha256 for judge in self.judges],
-            "spectrum": self.spectrum.digest,
-        }
-
-
 def run_invert(
     config: InvertConfig,
     *,
@@ -85,7 +66,8 @@ def run_invert(
     """Invert every image of a folder and write the run folder.
 
     Images are read, inverted and written group by group, so memory does not grow with the folder.
-    A finished group is a unit: it is found again when the same run is started again.
+    A finished group is a unit: it is found again when the same run is started again. Nothing is
+    written before the first image has turned out to be usable.
 
     Args:
         config: settings of the run.
@@ -98,95 +80,197 @@ def run_invert(
     Raises:
         MacoauditError: for anything that keeps the whole run from being made. A single image that
             cannot be used is part of the record instead.
+        KeyboardInterrupt: when it was interrupted; what is finished is in the run folder, and
+            ``results.json`` says "incomplete".
     """
-    tell = on_progress or (lambda progress: None)
-    clock = _Clock()
+    files = find_images(config.images)
+    _require_outside(config)
     if "pdf" in config.formats:
         require_pdf()  # a missing library is found before the first inversion, not after the last
-    files = find_images(config.images)
+    tell = on_progress or (lambda progress: None)
+    clock = _Clock()
     began = time.perf_counter()
     tell(Progress("load", 0, len(files)))
-    setup = _load(config)
+    setup = prepare(config)
     clock.timed("load", began)
-    folder = RunFolder.open(config.out, run_key=digest_json(setup.facts()), resume=config.resume)
-    records: list[ImageAudit] = []
-    interrupted = False
+    job = _Job(setup, files, clock, tell)
     try:
-        for group, bad in _groups(files, setup):
-            records += bad
-            if group:
-                records += _unit(setup, folder, group, clock, tell, len(records), len(files))
+        folder = job.invert()
+        run = _render(job.record(command_line), config, folder, clock, tell)
+        folder.write_results(run)
     except KeyboardInterrupt:
-        interrupted = True
-    run = _run(setup, files, records, clock, command_line, interrupted)
-    run = _render(run, config, folder, clock, tell)
-    folder.write_results(run)
-    if interrupted:
-        raise KeyboardInterrupt
+        if job.folder is not None:
+            job.folder.write_results(job.record(command_line, interrupted=True))
+        raise
     return run
 
 
-def _load(config: InvertConfig) -> _Setup:
-    model = load_model(
-        config.model,
-        weights=config.weights,
-        device=config.device,
-        allow_pickle=config.allow_pickle,
-        offline=config.offline,
-    )
-    spectrum = load_spectrum(config.spectrum)
-    judges, skipped = [], []
-    for name in config.judges:
-        judge = load_model(
-            name, device=config.device, allow_pickle=config.allow_pickle, offline=config.offline
+def _require_outside(config: InvertConfig) -> None:
+    """Keep a run out of the folders it reads, where the next start would find its pictures."""
+    out = config.out.resolve()
+    for path in config.images:
+        if path.is_dir() and out.is_relative_to(path.resolve()):
+            raise UsageError(
+                f"--out {config.out}: lies in the folder of images {path}, so the run's pictures "
+                "would be taken for images. Give a folder outside it"
+            )
+
+
+class _Job:
+    """The images of one run and what became of each."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        files: Sequence[ImageFile],
+        clock: _Clock,
+        tell: Callable[[Progress], None],
+    ) -> None:
+        self.folder: RunFolder | None = None
+        self._setup, self._files, self._clock, self._tell = setup, files, clock, tell
+        # By position: two files may have the same name where a name is no valid text.
+        self._records: dict[int, ImageAudit] = {}
+
+    def invert(self) -> RunFolder:
+        """Invert all images; returns the run folder, which the first usable image opens."""
+        for group in self._groups():
+            folder = self.folder = self.folder or self._open()
+            members = list(group)
+            finished = self._unit(folder, [group[member] for member in members])
+            self._records.update(zip(members, finished, strict=True))
+        if self.folder is None:
+            first = next(iter(self._records.values()))
+            raise ImageError(
+                f"IMAGES: none of {len(self._files)} can be used. The first: {first.path}: "
+                f"{first.reason}"
+            )
+        return self.folder
+
+    def _open(self) -> RunFolder:
+        facts = {
+            **self._setup.facts(),
+            "images": [[file.relative, file.label] for file in self._files],
+        }
+        config = self._setup.config
+        return RunFolder.open(config.out, run_key=digest_json(facts), resume=config.resume)
+
+    def _groups(self) -> Iterator[dict[int, Reference]]:
+        """Read images one by one; yield full groups of good ones by position, note the bad."""
+        config, preprocessing = self._setup.config, self._setup.model.preprocessing
+        size = max(1, config.batch_size // config.n_seeds)
+        group: dict[int, Reference] = {}
+        for position, file in enumerate(self._files):
+            sha256 = None
+            try:
+                content = load_bytes(file.path)
+                sha256 = digest(content)
+                image = preprocess(decode_image(content, file.relative), preprocessing)
+            except ImageError as error:
+                self._records[position] = _unused(file, sha256, "skipped", str(error))
+                continue
+            name = image_id(file.relative, sha256)
+            group[position] = Reference(name, file.relative, file.label, sha256, image)
+            if len(group) == size:
+                yield group
+                group = {}
+        if group:
+            yield group
+
+    def _unit(self, folder: RunFolder, group: list[Reference]) -> list[ImageAudit]:
+        """Invert one group, or take it from an earlier, unfinished start of the same run."""
+        setup, total, done = self._setup, len(self._files), len(self._records)
+        members = [[item.id, item.path, item.label, item.sha256] for item in group]
+        key = digest_json({**setup.facts(), "images": members})
+        stored = folder.read(key)
+        if stored is not None:
+            self._tell(Progress("invert", done + len(group), total))
+            return [image_from_json(document) for document in stored["images"]]
+        began = time.perf_counter()
+        audited = _audit(
+            setup,
+            group,
+            lambda step: self._tell(Progress("invert", done, total, step, len(group))),
         )
-        reason = comparable_judge(model, judge)
-        if reason is None:
-            judges.append(judge)
-        else:
-            skipped.append(Skipped("transfer", reason))
-    if not config.judges:
-        skipped.append(Skipped("transfer", "no judge was given; name one with --judge"))
-    channels = model.preprocessing.channels
-    with frozen(model.module), torch.no_grad():
-        blank = torch.full((1, channels, *model.preprocessing.input_size), 0.5)
-        shape = activation_function(model, config.layer)(blank.to(model.device)).shape[1:]
-    names = [judge.name for judge in judges]
-    if len(set(names)) < len(names):
-        raise UsageError(f"--judge: {', '.join(names)} names a network twice; give each once")
-    return _Setup(config, model, tuple(judges), tuple(skipped), spectrum, tuple(shape))
+        self._clock.timed("invert", began)
+        began = time.perf_counter()
+        pictures = {
+            picture.path: to_png_bytes(picture.image_01, alpha_01=picture.alpha_01)
+            for item in audited
+            for picture in item.pictures
+        }
+        records = [item.record for item in audited]
+        folder.write(key, {"images": [image_to_json(record) for record in records]}, pictures)
+        self._clock.timed("write", began)
+        self._tell(Progress("invert", done + len(group), total))
+        return records
+
+    def record(self, command_line: Sequence[str], *, interrupted: bool = False) -> Run:
+        """Sum the run up; images that were not reached are skipped ones."""
+        setup, config = self._setup, self._setup.config
+        unreached = "the run was interrupted before this image"
+        images = tuple(
+            self._records.get(position) or _unused(file, None, "skipped", unreached)
+            for position, file in enumerate(self._files)
+        )
+        n_ok = sum(image.status == "ok" for image in images)
+        too_many = len(images) - n_ok > max(1, config.max_bad_frac * len(images))
+        skipped = list(setup.skipped)
+        if interrupted:
+            skipped.append(Skipped("invert", "the run was interrupted"))
+        return Run(
+            command="invert",
+            status="incomplete" if interrupted or not n_ok or too_many else "complete",
+            tool={"name": "macoaudit", "version": __version__},
+            model=setup.model.record(config.layer, setup.activation_shape),
+            config={
+                **config.settings(),
+                "images": [path.name or str(path) for path in config.images],
+                "spectrum": {
+                    "digest": setup.spectrum.digest,
+                    "n_images": setup.spectrum.n_images,
+                    "recipe": dict(setup.spectrum.recipe),
+                },
+            },
+            images=images,
+            skipped=tuple(skipped),
+            summary=_summary(images),
+            volatile={
+                "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._clock.started)),
+                "wall_s": round(time.time() - self._clock.started, 3),
+                "stages": {name: round(value, 3) for name, value in self._clock.stages.items()},
+                "device": device_name(setup.model.device),
+                "versions": versions(),
+                "command_line": list(command_line),
+            },
+        )
 
 
-def _groups(
-    files: Sequence[ImageFile], setup: _Setup
-) -> Iterator[tuple[list[Reference], list[ImageAudit]]]:
-    """Read images one by one; yield full groups of good ones, and the bad ones met on the way."""
-    size = max(1, setup.config.batch_size // setup.config.n_seeds)
-    group: list[Reference] = []
-    bad: list[ImageAudit] = []
-    for file in files:
-        sha256 = None
-        try:
-            content = load_bytes(file.path)
-            sha256 = digest(content)
-            image = preprocess(decode_image(content, file.relative), setup.model.preprocessing)
-        except ImageError as error:
-            bad.append(_unused(file, sha256, "skipped", str(error)))
-            continue
-        name = image_id(file.relative, sha256)
-        group.append(Reference(name, file.relative, file.label, sha256, image))
-        if len(group) == size:
-            yield group, bad
-            group, bad = [], []
-    if group or bad:
-        yield group, bad
+def _audit(
+    setup: Setup, group: Sequence[Reference], on_step: Callable[[Step], None]
+) -> list[AuditedImage]:
+    try:
+        return audit_group(
+            setup.model,
+            setup.judges,
+            group,
+            config=setup.config,
+            spectrum=setup.spectrum,
+            on_step=on_step,
+        )
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OptimizationError(
+            f"--batch-size {setup.config.batch_size}: the memory of {setup.model.device} is full. "
+            "Give a smaller --batch-size; finished images are kept"
+        ) from error
 
 
-def _unused(file: ImageFile, sha256: str | None, status: str, reason: str) -> ImageAudit:
+def _unused(file: ImageFile, sha256: str | None, status: ImageStatus, reason: str) -> ImageAudit:
     return ImageAudit(
         id=image_id(file.relative, sha256),
         path=file.relative,
-        status="skipped" if status == "skipped" else "failed",
+        status=status,
         reason=reason,
         label=file.label,
         sha256=sha256,
@@ -195,120 +279,17 @@ def _unused(file: ImageFile, sha256: str | None, status: str, reason: str) -> Im
     )
 
 
-def _unit(
-    setup: _Setup,
-    folder: RunFolder,
-    group: list[Reference],
-    clock: _Clock,
-    tell: Callable[[Progress], None],
-    done: int,
-    total: int,
-) -> list[ImageAudit]:
-    """Invert one group, or take it from an earlier, unfinished start of the same run."""
-    key = digest_json(
-        {**setup.facts(), "images": [[r.id, r.path, r.label, r.sha256] for r in group]}
-    )
-    stored = folder.read(key)
-    if stored is not None:
-        tell(Progress("invert", done + len(group), total))
-        return [image_from_json(document) for document in stored["images"]]
-    began = time.perf_counter()
-    audited = audit_group(
-        setup.model,
-        setup.judges,
-        group,
-        config=setup.config,
-        spectrum=setup.spectrum,
-        on_step=lambda step: tell(Progress("invert", done, total, step)),
-    )
-    clock.timed("invert", began)
-    began = time.perf_counter()
-    pictures = {
-        picture.path: to_png_bytes(picture.image_01, alpha_01=picture.alpha_01)
-        for item in audited
-        for picture in item.pictures
+def _summary(images: Sequence[ImageAudit]) -> dict[str, object]:
+    similarities = [image.similarity for image in images if image.similarity is not None]
+    return {
+        "n_images": len(images),
+        "n_ok": sum(image.status == "ok" for image in images),
+        "n_skipped": sum(image.status == "skipped" for image in images),
+        "n_failed": sum(image.status == "failed" for image in images),
+        "mean_similarity": sum(similarities) / len(similarities) if similarities else None,
+        "min_similarity": min(similarities, default=None),
+        "verdict": None,
     }
-    folder.write(key, {"images": [image_to_json(item.record) for item in audited]}, pictures)
-    clock.timed("write", began)
-    tell(Progress("invert", done + len(group), total))
-    return _records(audited)
-
-
-def _records(audited: Sequence[AuditedImage]) -> list[ImageAudit]:
-    return [item.record for item in audited]
-
-
-def _run(
-    setup: _Setup,
-    files: Sequence[ImageFile],
-    records: Sequence[ImageAudit],
-    clock: _Clock,
-    command_line: Sequence[str],
-    interrupted: bool,
-) -> Run:
-    config = setup.config
-    known = {record.path: record for record in records}
-    images = tuple(
-        known.get(file.relative)
-        or _unused(file, None, "skipped", "the run was interrupted before this image")
-        for file in files
-    )
-    good = [image for image in images if image.status == "ok"]
-    bad = len(images) - len(good)
-    too_many = bad > max(1, config.max_bad_frac * len(images))
-    similarities = [image.similarity for image in good if image.similarity is not None]
-    skipped = list(setup.skipped)
-    if interrupted:
-        skipped.append(Skipped("invert", "the run was interrupted"))
-    return Run(
-        command="invert",
-        status="incomplete" if interrupted or not good or too_many else "complete",
-        tool={"name": "macoaudit", "version": __version__},
-        model=setup.model.record(config.layer, setup.activation_shape),
-        config={
-            **config.settings(),
-            "images": [path.name or str(path) for path in config.images],
-            "spectrum": {
-                "digest": setup.spectrum.digest,
-                "n_images": setup.spectrum.n_images,
-                "recipe": dict(setup.spectrum.recipe),
-            },
-        },
-        images=images,
-        skipped=tuple(skipped),
-        summary={
-            "n_images": len(images),
-            "n_ok": len(good),
-            "n_skipped": sum(image.status == "skipped" for image in images),
-            "n_failed": sum(image.status == "failed" for image in images),
-            "mean_similarity": sum(similarities) / len(similarities) if similarities else None,
-            "min_similarity": min(similarities, default=None),
-            "verdict": None,
-        },
-        volatile={
-            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clock.started)),
-            "wall_s": round(time.time() - clock.started, 3),
-            "stages": {name: round(value, 3) for name, value in clock.stages.items()},
-            "device": _device_name(setup.model.device),
-            "versions": _versions(),
-            "command_line": list(command_line),
-        },
-    )
-
-
-def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return f"{device} ({torch.cuda.get_device_name(device)})"
-    if device.type == "cpu":
-        return f"cpu ({platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} used)"
-    return str(device)
-
-
-def _versions() -> Mapping[str, str]:
-    from importlib.metadata import version
-
-    packages = ("torch", "timm", "numpy", "pillow", "weasyprint")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
 def _render(
@@ -318,21 +299,19 @@ def _render(
     clock: _Clock,
     tell: Callable[[Progress], None],
 ) -> Run:
-    """Render the reports; a failed PDF is a note in the record, never a lost run."""
-    count = len(run.images)
-    tell(Progress("report", count, count))
-    volatile = dict(run.volatile)
-    if "html" in config.formats:
-        began = time.perf_counter()
-        write_html(run, folder.path)
-        clock.timed("html", began)
-    if "pdf" in config.formats:
+    """Render the reports; one that fails is a note in the record, never a lost run."""
+    tell(Progress("report", len(run.images), len(run.images)))
+    errors = []
+    for name in config.formats:
         began = time.perf_counter()
         try:
-            write_pdf(run, folder.path)
+            (write_html if name == "html" else write_pdf)(run, folder.path)
         except ReportError as error:
-            volatile["report_errors"] = [str(error)]
-        clock.timed("pdf", began)
+            errors.append(str(error))
+        clock.timed(name, began)
+    volatile = dict(run.volatile)
+    if errors:
+        volatile["report_errors"] = errors
     volatile["stages"] = {name: round(value, 3) for name, value in clock.stages.items()}
     volatile["wall_s"] = round(time.time() - clock.started, 3)
     return replace(run, volatile=volatile)

@@ -7,14 +7,18 @@ reason, or the whole measurement is a :class:`Skipped`.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from macoaudit.errors import StoreError
 
 SCHEMA_VERSION = 1
+
+_Record = TypeVar("_Record")
 
 ImageStatus = Literal["ok", "skipped", "failed"]
 RunStatus = Literal["complete", "incomplete"]
@@ -182,9 +186,40 @@ def to_json(run: Run) -> dict[str, Any]:
     return {"schema_version": SCHEMA_VERSION, **document}
 
 
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _fits(value: object, kind: Any) -> bool:  # noqa: ANN401 - a type of any form
+    """Say whether a value is of a type as it is written in an annotation of a record."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return value in arguments
+    if origin is UnionType:
+        return any(_fits(value, choice) for choice in arguments)
+    if origin is tuple and isinstance(value, tuple):
+        kinds = arguments[:1] * len(value) if arguments[-1] is ... else arguments
+        return len(kinds) == len(value) and all(map(_fits, value, kinds))
+    if origin is Mapping and isinstance(value, Mapping):
+        return all(_fits(item, arguments[1]) for item in value.values())
+    if kind in (int, float):
+        return isinstance(value, int | kind) and not isinstance(value, bool)
+    return kind is Any or isinstance(value, origin or kind)
+
+
+def _checked(record: _Record) -> _Record:
+    """Check that a record read from a file holds what its fields say."""
+    for name, kind in _hints(cast(Any, type(record))).items():
+        value = getattr(record, name)
+        if not _fits(value, kind):
+            raise TypeError(f"{name} is {value!r}")
+    return record
+
+
 def prediction_from_json(document: Mapping[str, Any] | None) -> Prediction | None:
     """Read a prediction back from its JSON form."""
-    return None if document is None else Prediction(**document)
+    return None if document is None else _checked(Prediction(**document))
 
 
 def image_to_json(image: ImageAudit) -> dict[str, Any]:
@@ -202,14 +237,14 @@ def image_from_json(document: Mapping[str, Any]) -> ImageAudit:
     try:
         fields["prediction"] = prediction_from_json(fields["prediction"])
         fields["inversions"] = tuple(
-            Inversion(**{**item, "prediction": prediction_from_json(item["prediction"])})
+            _checked(Inversion(**{**item, "prediction": prediction_from_json(item["prediction"])}))
             for item in fields["inversions"]
         )
-        fields["transfer"] = tuple(Transfer(**item) for item in fields["transfer"])
+        fields["transfer"] = tuple(_checked(Transfer(**item)) for item in fields["transfer"])
         for name in ("plausibility", "retention"):
             skipped = fields[name]
             fields[name] = None if skipped is None else Skipped(name, skipped["skipped"])
-        return ImageAudit(**fields)
+        return _checked(ImageAudit(**fields))
     except (KeyError, TypeError) as error:
         raise StoreError(
             f"results: an image entry does not fit schema version {SCHEMA_VERSION} ({error}). "
@@ -234,12 +269,12 @@ def from_json(document: Mapping[str, Any]) -> Run:
         model = dict(fields["model"])
         for name in ("activation_shape", "input_size", "mean", "std"):
             model[name] = tuple(model[name])
-        fields["model"] = ModelRecord(**model)
+        fields["model"] = _checked(ModelRecord(**model))
         fields["images"] = tuple(image_from_json(image) for image in fields["images"])
-        fields["skipped"] = tuple(Skipped(**item) for item in fields["skipped"])
+        fields["skipped"] = tuple(_checked(Skipped(**item)) for item in fields["skipped"])
         fields["visualizations"] = tuple(fields["visualizations"])
         fields["findings"] = tuple(fields["findings"])
-        return Run(**fields)
+        return _checked(Run(**fields))
     except (KeyError, TypeError) as error:
         raise StoreError(
             f"results: the document does not fit schema version {SCHEMA_VERSION} ({error}). "

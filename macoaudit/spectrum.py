@@ -21,7 +21,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from macoaudit.errors import SpectrumError
+from macoaudit.errors import SpectrumError, StoreError
+from macoaudit.files import write_bytes
 
 PACKAGED = "natural_spectrum.safetensors"
 
@@ -211,15 +212,12 @@ def save_spectrum(spectrum: Spectrum, path: Path) -> None:
         "digest": spectrum.digest,
         "recipe": json.dumps(dict(spectrum.recipe), sort_keys=True),
     }
-    partial = path.with_name(path.name + ".partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(save(tensors, metadata=metadata))
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
+        write_bytes(path, save(tensors, metadata=metadata))
+    except StoreError as error:
+        reason = getattr(error.__cause__, "strerror", None) or error
         raise SpectrumError(
-            f"spectrum: cannot write {path} ({error.strerror}); choose another file with --output"
+            f"spectrum: cannot write {path} ({reason}); choose another file with --output"
         ) from error
 
 
@@ -245,7 +243,7 @@ def load_spectrum(path: Path | None = None) -> Spectrum:
             int(metadata["n_images"]),
             json.loads(metadata["recipe"]),
         )
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, IndexError) as error:
         raise SpectrumError(
             f"spectrum: {file} is not a readable macoaudit spectrum ({error}); "
             "make one with 'macoaudit spectrum IMAGES -o FILE'"

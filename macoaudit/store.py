@@ -84,8 +84,8 @@ class RunFolder:
             held = _marker_key(path / MARKER)
             if resume and held != run_key:
                 raise StoreError(
-                    f"--out {path}: holds another run (other images, model, weights or settings). "
-                    "Give another folder, or --no-resume to replace that run"
+                    f"--out {path}: holds another run (other images, model, weights, settings, "
+                    "device type or versions). Give another folder, or --no-resume to replace it"
                 )
             if not resume:
                 _remove_run(path)

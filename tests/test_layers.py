@@ -12,14 +12,14 @@ PACKAGE = Path(macoaudit.__file__).parent
 # Lowest first. Modules on one row do not import each other; a folder is one module.
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("config", "results", "preprocessing", "files"),
+    ("config", "results", "preprocessing", "files", "environment"),
     ("images", "models", "spectrum"),
     ("targets", "parametrization", "views", "pyramid", "priors", "metrics"),
     ("optimize",),
     ("inversion", "visualize", "concepts", "lens"),
     ("shortcuts",),
     ("audit",),
-    ("store",),
+    ("store", "preparation"),
     ("engines", "gate", "report"),
     ("pipeline",),
     ("cli",),

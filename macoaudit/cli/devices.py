@@ -3,8 +3,6 @@
 import re
 from typing import Literal
 
-import torch
-
 from macoaudit.errors import UsageError
 
 
@@ -14,17 +12,21 @@ def choose_device(text: str) -> str:
     Raises:
         UsageError: for another text, or a device that is not there.
     """
+    if text != "auto" and not re.fullmatch(r"cpu|mps|cuda(:\d{1,4})?", text):
+        raise UsageError(f"--device is {text!r}; use auto, cpu, cuda, cuda:N or mps")
+    import torch  # slow to import, so not at the top: --help and a bad option need no torch
+
     if text == "auto":
         if torch.cuda.is_available():
             return "cuda"
         return "mps" if torch.backends.mps.is_available() else "cpu"
-    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", text):
-        raise UsageError(f"--device is {text!r}; use auto, cpu, cuda, cuda:N or mps")
     if text.startswith("cuda"):
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         wanted = int(text.partition(":")[2] or 0)
         if wanted >= count:
-            raise UsageError(f"--device is {text!r}; this machine has {count} CUDA devices")
+            raise UsageError(
+                f"--device is {text!r}; this machine has {count} CUDA devices. Use auto or cpu"
+            )
     if text == "mps" and not torch.backends.mps.is_available():
         raise UsageError("--device is 'mps'; this machine has none, use cpu")
     return text

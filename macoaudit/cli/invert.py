@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Annotated, Literal, cast
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from macoaudit.cli.console import ProgressBar
+from macoaudit.cli.console import say, to_stderr
 from macoaudit.cli.devices import choose_device, choose_precision
 from macoaudit.config import InvertConfig, MacoConfig, ReportFormat, preset
 from macoaudit.errors import UsageError
-from macoaudit.pipeline import run_invert
+from macoaudit.report.words import visible
 from macoaudit.results import Run
+
+_ROWS = 40
 
 
 def command(
@@ -56,7 +57,8 @@ def command(
         str, typer.Option("--batch-size", help="Inversions at once: auto or a number.")
     ] = "auto",
     report_format: Annotated[
-        str, typer.Option("--format", help="Reports to write: html,pdf, html, pdf or none.")
+        str,
+        typer.Option("--format", help="html, pdf, html,pdf or none; json: record on stdout."),
     ] = "html,pdf",
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Take up an unfinished run in --out.")
@@ -74,31 +76,48 @@ def command(
     ] = False,
 ) -> int:
     """Invert each image's activations and report what the network kept."""
+    formats, with_json = parse_formats(report_format)
+    size, share, maco = _batch_size(batch_size), _share(max_bad), _maco(compat, steps)
     place = choose_device(device)
     config = InvertConfig(
         images=tuple(images),
         model=model,
-        out=out or Path("runs") / f"invert-{_slug(model)}",
+        out=_run_folder(out, model),
         weights=weights,
         layer=layer,
         device=place,
         precision=choose_precision(precision, place),
-        maco=_maco(compat, steps),
+        maco=maco,
         spectrum=spectrum,
         n_seeds=seeds,
         seed=seed,
-        batch_size=_batch_size(batch_size, place),
+        batch_size=size or (8 if place == "cpu" else 32),
         judges=tuple(judge or ()),
-        formats=parse_formats(report_format),
+        formats=formats,
         resume=resume,
         allow_pickle=allow_pickle,
         offline=offline,
-        max_bad_frac=_share(max_bad),
+        max_bad_frac=share,
     )
+    # Slow to import, so not at the top: --help and a bad option need no torch.
+    from macoaudit.cli.progress import ProgressBar
+    from macoaudit.pipeline import run_invert
+
     with ProgressBar(quiet) as bar:
         run = run_invert(config, command_line=sys.argv, on_progress=bar.update)
+    if with_json:
+        print_record(run)
     show(run, config, quiet)
-    return 0 if run.status == "complete" else 2
+    return 0 if run.status == "complete" and not run.volatile.get("report_errors") else 2
+
+
+def _run_folder(out: Path | None, model: str) -> Path:
+    if out == Path("-"):
+        raise UsageError(
+            "--out is '-'; invert writes a folder. Give one, and --format json to have its record "
+            "on stdout as well"
+        )
+    return out or Path("runs") / f"invert-{_slug(model)}"
 
 
 def _maco(compat: str, steps: int | None) -> MacoConfig:
@@ -111,11 +130,11 @@ def _slug(model: str) -> str:
     return "".join(c if c.isalnum() or c in "._-" else "-" for c in name)
 
 
-def _batch_size(text: str, device: str) -> int:
-    # 8 fills two CPU cores; a GPU wants more rows. Memory-adaptive growth comes with the scale-out.
+def _batch_size(text: str) -> int | None:
+    """Parse ``--batch-size``; None for ``auto``: 8 fills two CPU cores, a GPU wants more rows."""
     if text == "auto":
-        return 8 if device == "cpu" else 32
-    if not text.isdigit() or int(text) < 1:
+        return None
+    if not text.isdecimal() or int(text) < 1:
         raise UsageError(f"--batch-size is {text!r}; use 'auto' or a number from 1")
     return int(text)
 
@@ -128,36 +147,43 @@ def _share(text: str) -> float:
     return value
 
 
-def parse_formats(text: str) -> tuple[ReportFormat, ...]:
-    """Parse ``--format``.
+def parse_formats(text: str) -> tuple[tuple[ReportFormat, ...], bool]:
+    """Parse ``--format`` into the reports to write and whether the record is to be printed.
 
     Raises:
-        UsageError: for a format that is not html, pdf or none.
+        UsageError: for a format that is not html, pdf, json or none.
     """
-    names = [name.strip() for name in text.split(",") if name.strip() and name.strip() != "none"]
-    for name in names:
-        if name not in ("html", "pdf"):
-            raise UsageError(f"--format is {text!r}; use html,pdf, html, pdf or none")
-    return tuple(cast(Literal["html", "pdf"], name) for name in dict.fromkeys(names))
+    names = [name.strip() for name in text.split(",")]
+    if not set(names) <= {"html", "pdf", "json", "none"} or ("none" in names and len(names) > 1):
+        raise UsageError(f"--format is {text!r}; use html, pdf, json, several as html,pdf, or none")
+    reports = (name for name in dict.fromkeys(names) if name in ("html", "pdf"))
+    return tuple(cast(Literal["html", "pdf"], name) for name in reports), "json" in names
+
+
+def print_record(run: Run) -> None:
+    """Print ``results.json`` on stdout."""
+    from macoaudit.store import results_text
+
+    sys.stdout.write(results_text(run))
+    sys.stdout.flush()
 
 
 def show(run: Run, config: InvertConfig, quiet: bool) -> None:
     """Print a table of the images and the paths written, on stderr; with quiet one line."""
-    console = Console(stderr=True, highlight=False)
     summary = run.summary
     mean = summary["mean_similarity"]
     similarity = "no similarity" if mean is None else f"mean similarity {mean:.3f}"
     bad = summary["n_images"] - summary["n_ok"]
     if not quiet:
-        console.print(_table(run))
+        to_stderr().print(_table(run))
     line = f"{run.status}: {summary['n_ok']} of {summary['n_images']} images, {similarity}"
-    console.print(Text(line + (f", {bad} not usable" if bad else "")), soft_wrap=True)
+    say(line + (f", {bad} not usable" if bad else ""))
     for error in run.volatile.get("report_errors", []):
-        console.print(Text(f"report: {error}"), soft_wrap=True)
+        say(f"macoaudit: no {error}")
     if not quiet:
-        for name in ("results.json", "report.html", "report.pdf"):
+        for name in ("results.json", *(f"report.{name}" for name in config.formats)):
             if (config.out / name).exists():
-                console.print(Text(str(config.out / name)), soft_wrap=True)
+                say(str(config.out / name))
 
 
 def _table(run: Run) -> Table:
@@ -166,16 +192,21 @@ def _table(run: Run) -> Table:
     table.add_column("network sees")
     table.add_column("in the inversion")
     table.add_column("similarity", justify="right")
-    shown = run.images[:40]
-    for image in shown:
+    # Whatever went wrong is shown, however many images went well.
+    positions = range(len(run.images))
+    chosen = sorted(positions, key=lambda position: run.images[position].status == "ok")[:_ROWS]
+    for image in (run.images[position] for position in sorted(chosen)):
         if image.status != "ok" or image.similarity is None:
-            table.add_row(Text(image.path), Text(image.status), Text(image.reason or ""), "")
+            table.add_row(Text(visible(image.path)), image.status, Text(visible(image.reason)), "")
             continue
         names = {i.prediction.name if i.prediction else "-" for i in image.inversions}
         seen = image.prediction.name if image.prediction else "-"
         table.add_row(
-            Text(image.path), Text(seen), Text(", ".join(sorted(names))), f"{image.similarity:.3f}"
+            Text(visible(image.path)),
+            Text(visible(seen)),
+            Text(visible(", ".join(sorted(names)))),
+            f"{image.similarity:.3f}",
         )
-    if len(run.images) > len(shown):
-        table.add_row(f"... {len(run.images) - len(shown)} more in results.json", "", "", "")
+    if len(run.images) > len(chosen):
+        table.add_row(f"... {len(run.images) - len(chosen)} more in results.json", "", "", "")
     return table

@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from macoaudit.models import ALIASES, PACKAGED, list_layers, load_model
+from macoaudit.cli.console import to_stdout
+from macoaudit.report.words import visible
 
 
 def command(
@@ -26,7 +27,10 @@ def command(
     ] = False,
 ) -> int:
     """List the model names, or one model's layers, shapes, preprocessing and digest."""
-    console = Console(highlight=False)
+    # Slow to import, so not at the top: --help needs no torch.
+    from macoaudit.models import list_layers, load_model
+
+    console = to_stdout()
     if model is None:
         _names(console)
         return 0
@@ -42,7 +46,7 @@ def command(
         "normalised": f"mean {pre.mean}, std {pre.std}",
     }
     for name, value in facts.items():
-        console.print(Text(f"{name:<13}{value}"), soft_wrap=True)
+        console.print(Text(f"{name:<13}{visible(value)}"), soft_wrap=True)
     table = Table(pad_edge=False)
     table.add_column("layer", no_wrap=True)
     table.add_column("kind", no_wrap=True)
@@ -55,6 +59,8 @@ def command(
 
 
 def _names(console: Console) -> None:
+    from macoaudit.models import ALIASES, PACKAGED
+
     table = Table(pad_edge=False)
     table.add_column("--model", no_wrap=True)
     table.add_column("network")

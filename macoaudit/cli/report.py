@@ -4,35 +4,65 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
-from macoaudit.cli.invert import parse_formats
-from macoaudit.report.html import write_html
-from macoaudit.report.pdf import require_pdf, write_pdf
-from macoaudit.store import read_results
+from macoaudit.cli.console import say
+from macoaudit.cli.invert import parse_formats, print_record
+from macoaudit.errors import UsageError
+from macoaudit.files import write_bytes
+from macoaudit.store import read_results, results_text
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    run: Annotated[Path, typer.Argument(help="A run folder, or its results.json.")],
     report_format: Annotated[
-        str, typer.Option("--format", help="html,pdf, html or pdf.")
+        str, typer.Option("--format", help="html, pdf, json, or several as html,pdf.")
     ] = "html,pdf",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="With --format json: a file, or - for stdout."),
+    ] = None,
     no_js: Annotated[
         bool, typer.Option("--no-js", help="Leave the script out of the page.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no paths.")] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show a traceback on errors.")
     ] = False,
 ) -> int:
-    """Render the report of a run folder again from its results.json."""
-    formats = parse_formats(report_format)
+    """Render the report of a run folder again from its results.json.
+
+    Exits with 2 when the run is incomplete.
+    """
+    formats, with_json = parse_formats(report_format)
+    if not formats and not with_json:
+        raise UsageError(f"--format is {report_format!r}; name a format: html, pdf or json")
+    if output is not None and not with_json:
+        raise UsageError(
+            f"--output {output}: only json goes there; html and pdf are written into the run "
+            "folder. Add --format json, or leave --output out"
+        )
+    # Slow to import, so not at the top: --help and a bad option need no template engine.
+    from macoaudit.report.html import write_html
+    from macoaudit.report.pdf import require_pdf, write_pdf
+
+    record = read_results(run)
+    folder = run if run.is_dir() else run.parent
     if "pdf" in formats:
         require_pdf()
-    record = read_results(run)
-    console = Console(stderr=True, highlight=False)
+    written = []
     if "html" in formats:
-        console.print(Text(str(write_html(record, run, no_js=no_js))), soft_wrap=True)
+        written.append(write_html(record, folder, no_js=no_js))
     if "pdf" in formats:
-        console.print(Text(str(write_pdf(record, run))), soft_wrap=True)
-    return 0 if record.status == "complete" else 2
+        written.append(write_pdf(record, folder))
+    if with_json and output not in (None, Path("-")):
+        write_bytes(output, results_text(record).encode())
+        written.append(output)
+    elif with_json:
+        print_record(record)
+    if not quiet:
+        for path in written:
+            say(str(path))
+    if record.status != "complete":
+        say("macoaudit: the run is incomplete")
+        return 2
+    return 0

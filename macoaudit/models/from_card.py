@@ -106,7 +106,13 @@ def _call_factory(card: ModelCard, factory: str) -> nn.Module:
             f"model card {card.path}: factory = {factory!r} cannot be imported ({error}). Install "
             "its package in this environment, or put its folder on PYTHONPATH"
         ) from error
-    module = make(**card.kwargs)
+    try:
+        module = make(**card.kwargs)
+    except Exception as error:  # somebody else's code may raise anything
+        raise ModelError(
+            f"model card {card.path}: factory {factory} failed with {dict(card.kwargs)} "
+            f"({type(error).__name__}: {error}). Mend the factory or [kwargs]"
+        ) from error
     if not isinstance(module, nn.Module):
         raise ModelError(
             f"model card {card.path}: {factory} returned a {type(module).__name__}; it must "

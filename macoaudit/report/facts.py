@@ -20,6 +20,7 @@ ORIGINS = {
     "pretrained": "pretrained, from timm's download or cache",
     "file": "read from a file",
     "random": "RANDOM: the network was never trained",
+    "factory": "made by the model card's factory",
 }
 
 SETTING_PHRASES = {

@@ -1,0 +1,58 @@
+"""The progress bar of a run."""
+
+import sys
+from types import TracebackType
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from macoaudit.cli.console import to_stderr
+from macoaudit.pipeline import Progress as Told
+
+_STAGES = {"load": "Loading the model", "invert": "Inverting", "report": "Writing the report"}
+
+
+class ProgressBar:
+    """A progress bar on stderr that is not there when stderr is no terminal, or with --quiet."""
+
+    def __init__(self, quiet: bool) -> None:
+        shown = sys.stderr.isatty() and not quiet
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[detail]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=to_stderr(),
+            disable=not shown,
+            transient=True,
+        )
+        self._task = self._bar.add_task("Starting", total=1.0, detail="")
+
+    def __enter__(self) -> "ProgressBar":
+        """Start drawing."""
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop drawing and clear the bar."""
+        self._bar.stop()
+
+    def update(self, told: Told) -> None:
+        """Show where the run is."""
+        step = told.step
+        fraction = 0.0 if step is None else told.n_under_way * step.step / step.n_steps
+        detail = f"{told.done_images}/{told.n_images} images"
+        if step is not None:
+            detail += f", step {step.step}/{step.n_steps}, score {step.mean_score:.3f}"
+        self._bar.update(
+            self._task,
+            description=_STAGES.get(told.stage, told.stage),
+            completed=told.done_images + fraction,
+            total=max(1, told.n_images),
+            detail=detail,
+        )
