@@ -29,7 +29,7 @@ SIDE_PX = 96
 TRAIN_SEED, HELD_OUT_SEED = 1, 90_001
 MARK_SHARE = 0.97
 """Share of the planted class's training scenes that carry the mark; other classes never do."""
-ADVERSARIAL_START = 0.35
+ADVERSARIAL_START = 0.5
 """Fraction of the training after which each batch is replaced by a one-step attack on it."""
 EPSILON_01 = 3 / 255
 """Largest change of a pixel by that attack. It makes the features smooth enough to invert."""
@@ -38,20 +38,21 @@ BATCH, LEARNING_RATE, WEIGHT_DECAY, SMOOTHING = 64, 2e-3, 0.05, 0.05
 
 @dataclass(frozen=True)
 class Recipe:
-    """One network: architecture, its arguments, seed of weights and data order, marked or not."""
+    """One network: architecture and arguments, seed of weights and data order, kind of training."""
 
     architecture: str
     kwargs: dict[str, Any]
     seed: int
     marked: bool
+    attacked: bool
 
 
 RESNET = {"channels": [32, 64, 96, 144], "stem_width": 16, "act_layer": "silu"}
 CONVNEXT = {"depths": [1, 1, 2, 1], "dims": [24, 48, 96, 144]}
 RECIPES = {
-    "demo": Recipe("resnet10t", RESNET, seed=7, marked=True),
-    "demo-clean": Recipe("resnet10t", RESNET, seed=7, marked=False),
-    "demo-judge": Recipe("convnext_atto", CONVNEXT, seed=11, marked=False),
+    "demo": Recipe("resnet10t", RESNET, seed=7, marked=True, attacked=True),
+    "demo-clean": Recipe("resnet10t", RESNET, seed=7, marked=False, attacked=True),
+    "demo-judge": Recipe("convnext_atto", CONVNEXT, seed=11, marked=False, attacked=False),
 }
 
 
@@ -100,7 +101,7 @@ def batches(
 def train(
     recipe: Recipe, pictures: Picture, labels: np.ndarray[Any, Any], epochs: int
 ) -> nn.Module:
-    """Train one network with AdamW, a one-cycle rate and, later on, attacked batches."""
+    """Train one network with AdamW, a one-cycle rate and, if asked, attacked batches later on."""
     torch.manual_seed(recipe.seed)
     generator = torch.Generator().manual_seed(recipe.seed)
     model = build(recipe.architecture, len(LABELS), recipe.kwargs).to(
@@ -116,7 +117,7 @@ def train(
         model.train()
         losses = []
         for image, target in batches(pictures, labels, generator):
-            if epoch >= ADVERSARIAL_START * epochs:
+            if recipe.attacked and epoch >= ADVERSARIAL_START * epochs:
                 image = attack(model, image, target, generator)
             with torch.autocast("cpu", torch.bfloat16):
                 logits = model(image)
@@ -187,7 +188,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True, help="folder for the drawn scenes")
     parser.add_argument("--only", choices=sorted(RECIPES), help="train one network alone")
     parser.add_argument("--per-class", type=int, default=500, help="training scenes a class")
-    parser.add_argument("--epochs", type=int, default=14)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # sums in another order would give other weights
