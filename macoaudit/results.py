@@ -18,6 +18,7 @@ SCHEMA_VERSION = 1
 
 ImageStatus = Literal["ok", "skipped", "failed"]
 RunStatus = Literal["complete", "incomplete"]
+WeightsOrigin = Literal["packaged", "pretrained", "file", "random", "factory"]
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class ModelRecord:
     architecture: str
     weights_sha256: str
     """Digest of the weights as loaded (names, shapes and values of the state dict)."""
-    weights_origin: Literal["packaged", "pretrained", "file", "random"]
+    weights_origin: WeightsOrigin
     layer: str
     activation_shape: tuple[int, ...]
     input_size: tuple[int, int, int]

@@ -1,0 +1,32 @@
+"""Files <-> tensors: the only package that knows 0..255."""
+
+from macoaudit.images.finding import EXTENSIONS, ImageFile, find_images, image_id
+from macoaudit.images.reading import (
+    FORMATS,
+    GREY,
+    MAX_PIXELS,
+    decode_image,
+    digest,
+    load_bytes,
+    read_image,
+)
+from macoaudit.images.transform import preprocess
+from macoaudit.images.writing import save_png, thumbnail, to_png_bytes
+
+__all__ = [
+    "EXTENSIONS",
+    "FORMATS",
+    "GREY",
+    "MAX_PIXELS",
+    "ImageFile",
+    "decode_image",
+    "digest",
+    "find_images",
+    "image_id",
+    "load_bytes",
+    "preprocess",
+    "read_image",
+    "save_png",
+    "thumbnail",
+    "to_png_bytes",
+]

@@ -1,0 +1,44 @@
+"""Name or card -> network with preprocessing, class names and layers; activations at a layer."""
+
+from macoaudit.models.activations import (
+    activation_function,
+    activations_and_logits,
+    logits_function,
+)
+from macoaudit.models.aliases import ALIASES, PACKAGED, resolve_timm_name
+from macoaudit.models.cards import ModelCard, read_card
+from macoaudit.models.layers import (
+    PENULTIMATE,
+    LayerInfo,
+    ResolvedLayer,
+    list_layers,
+    resolve_layer,
+)
+from macoaudit.models.loaded import LoadedModel, frozen
+from macoaudit.models.loading import load_model
+from macoaudit.models.timm_import import import_timm
+from macoaudit.models.weights import file_sha256, state_dict_sha256
+from macoaudit.preprocessing import Preprocessing
+
+__all__ = [
+    "ALIASES",
+    "PACKAGED",
+    "PENULTIMATE",
+    "LayerInfo",
+    "LoadedModel",
+    "ModelCard",
+    "Preprocessing",
+    "ResolvedLayer",
+    "activation_function",
+    "activations_and_logits",
+    "file_sha256",
+    "frozen",
+    "import_timm",
+    "list_layers",
+    "load_model",
+    "logits_function",
+    "read_card",
+    "resolve_layer",
+    "resolve_timm_name",
+    "state_dict_sha256",
+]
