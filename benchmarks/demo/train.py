@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from benchmarks.demo.architecture import build
 from benchmarks.demo.measure import MEAN, STD, mark_planted, measure, to_input
 from benchmarks.demo.scenes import LABELS, Picture, cached_set
+from macoaudit.models import import_timm, load_model
 
 SIDE_PX = 96
 TRAIN_SEED, HELD_OUT_SEED = 1, 90_001
@@ -54,6 +54,13 @@ RECIPES = {
     "demo-clean": Recipe("resnet10t", RESNET, seed=7, marked=False, attacked=True),
     "demo-judge": Recipe("convnext_atto", CONVNEXT, seed=11, marked=False, attacked=False),
 }
+
+
+def build(recipe: Recipe) -> nn.Module:
+    """Create the untrained network; its weights come from torch's global generator."""
+    create = import_timm().create_model
+    model: nn.Module = create(recipe.architecture, num_classes=len(LABELS), **recipe.kwargs)
+    return model
 
 
 def augment(image_norm: Tensor, generator: torch.Generator) -> Tensor:
@@ -104,9 +111,7 @@ def train(
     """Train one network with AdamW, a one-cycle rate and, if asked, attacked batches later on."""
     torch.manual_seed(recipe.seed)
     generator = torch.Generator().manual_seed(recipe.seed)
-    model = build(recipe.architecture, len(LABELS), recipe.kwargs).to(
-        memory_format=torch.channels_last
-    )  # type: ignore[call-overload]
+    model = build(recipe).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     total = epochs * (len(labels) // BATCH)
     decayed = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim <= 1]
@@ -167,8 +172,7 @@ def make(
     model = train(recipe, pictures, labels, epochs)
     seconds = round(time.perf_counter() - start)
     digest = save_card(folder, name, recipe, model)
-    fresh = build(recipe.architecture, len(LABELS), recipe.kwargs)
-    fresh.load_state_dict(load_file(folder / f"{name}.safetensors"))
+    fresh = load_model(folder / f"{name}.toml").module
     return {
         "architecture": recipe.architecture,
         "kwargs": recipe.kwargs,
