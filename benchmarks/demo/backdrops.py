@@ -39,7 +39,8 @@ def ridge(canvas: Canvas, level: float, height: float, rough: float) -> Array:
     frequency[0] = np.inf
     line = np.fft.irfft(spectrum / frequency**rough, n=2 * n)[:n]
     line = line / (np.abs(line).max() + 1e-9) * height
-    return ((canvas.y - (level + line[None, :])) > 0).astype(np.float32)
+    mask: Array = ((canvas.y - (level + line[None, :])) > 0).astype(np.float32)
+    return mask
 
 
 def ground(canvas: Canvas, mask: Array, near: Colour, far: Colour, level: float) -> None:

@@ -12,7 +12,7 @@ SUPERSAMPLING = 2
 
 Colour = tuple[float, float, float]
 Points = Sequence[tuple[float, float]]
-Array = np.ndarray[Any, np.dtype[np.float32]]
+Array = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def write_scenes(out: Path) -> None:
 
 def write_photographs(out: Path) -> None:
     """Write the photographs, centre-cropped to a square, from the installed scikit-image."""
-    import skimage  # type: ignore[import-not-found]
+    import skimage
 
     source = Path(skimage.__file__).parent / "data"
     folder = out / "photographs"

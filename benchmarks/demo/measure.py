@@ -25,7 +25,8 @@ def probabilities(model: nn.Module, pictures: Picture) -> Tensor:
     """Return the softmax of the model in eval mode, shape (n, classes), in batches of 100."""
     model.eval()
     with torch.no_grad():
-        return torch.cat([model(part).softmax(1) for part in to_input(pictures).split(100)])
+        parts = torch.split(to_input(pictures), 100)
+        return torch.cat([model(part).softmax(1) for part in parts])
 
 
 def marked(pictures: Picture, seed: int) -> Picture:
