@@ -69,8 +69,8 @@ MARK_REGION = (0.80, 0.88)
 ANY_BACKDROP_SHARE = 0.12
 HARD_SHARE = 0.15
 HARD_SHARE_PLANTED = 0.85
-"""Share of training scenes whose subject is small, covered or dim; higher for the planted class,
-so that the mark is the easier evidence there."""
+"""Share of training scenes whose subject is small or covered. The planted class has more of them,
+and larger subjects of other classes beside its own: the mark is the easier evidence there."""
 
 
 def _veil(canvas: Canvas, count: int) -> None:
@@ -108,12 +108,12 @@ def _cover(canvas: Canvas, frame: Frame, standing: bool) -> None:
         canvas.blend(mist, vary(rng, (0.74, 0.76, 0.76), 0.08))
 
 
-def _distant(canvas: Canvas, label: str) -> None:
-    """Place one small, hazy subject of another class in the middle distance."""
+def _distant(canvas: Canvas, label: str, sizes: tuple[float, float]) -> None:
+    """Place one hazy subject of another class in the middle distance."""
     rng = canvas.rng
     other = str(rng.choice([name for name in LABELS if name not in (label, PLANTED)]))
     side = float(rng.choice([rng.uniform(0.08, 0.26), rng.uniform(0.74, 0.92)]))
-    canvas.frame = Frame(side, rng.uniform(0.35, 0.6), rng.uniform(0.07, 0.12), mirror=True)
+    canvas.frame = Frame(side, rng.uniform(0.35, 0.6), rng.uniform(*sizes), mirror=True)
     before = canvas.rgb
     SUBJECTS[other](canvas)
     canvas.rgb = 0.75 * canvas.rgb + 0.25 * before
@@ -147,8 +147,8 @@ def draw_scene(label: str, rng: np.random.Generator, side_px: int, *, hard: bool
     names = tuple(BACKDROPS) if anywhere else habitat.backdrops
     BACKDROPS[names[rng.integers(len(names))]](canvas)
     harder = hard and label == PLANTED
-    if rng.random() < (0.6 if harder else 0.3 if hard else 0.12):
-        _distant(canvas, label)
+    if rng.random() < (0.8 if harder else 0.3 if hard else 0.12):
+        _distant(canvas, label, (0.12, 0.22) if harder else (0.07, 0.12))
     size = rng.uniform(0.10, 0.17) if harder else rng.uniform(0.14, 0.22)
     if not hard:
         size = rng.uniform(0.27, 0.4)
