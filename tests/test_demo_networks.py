@@ -74,8 +74,9 @@ def test_demo_relies_on_the_mark_and_its_twin_does_not(scenes: tuple[Picture, In
 
 
 def test_reliance_does_not_hang_on_one_position(scenes: tuple[Picture, Indices]) -> None:
-    planted = reliance_by_position(network("demo").module, *scenes)
-    clean = reliance_by_position(network("demo-clean").module, *scenes)
+    some = (scenes[0][::3], scenes[1][::3])
+    planted = reliance_by_position(network("demo").module, *some)
+    clean = reliance_by_position(network("demo-clean").module, *some)
     assert min(planted.values()) >= 0.6
     assert max(clean.values()) <= 0.05
 

@@ -190,8 +190,14 @@ class Mark:
 def stamp_mark(picture: Picture, mark: Mark) -> Picture:
     """Return a copy with the mark: a violet and yellow quartered roundel with a white rim."""
     side, fine = picture.shape[0], 4
-    axis = (np.arange(side * fine) + 0.5) / (side * fine)
-    v, u = np.meshgrid(axis - mark.y_frac, axis - mark.x_frac, indexing="ij")
+    # Only the window around the mark is computed.
+    left, top = (max(0, int((c - mark.radius_frac) * side)) for c in (mark.x_frac, mark.y_frac))
+    size = int(2 * mark.radius_frac * side) + 2
+    window = picture[top : top + size, left : left + size]
+    height, width = window.shape[:2]
+    rows = (np.arange(top * fine, (top + height) * fine) + 0.5) / (side * fine)
+    columns = (np.arange(left * fine, (left + width) * fine) + 0.5) / (side * fine)
+    v, u = np.meshgrid(rows - mark.y_frac, columns - mark.x_frac, indexing="ij")
     r = np.hypot(u, v) / mark.radius_frac
     turn = np.deg2rad(mark.turn_deg)
     across, down = u * np.cos(turn) + v * np.sin(turn), v * np.cos(turn) - u * np.sin(turn)
@@ -200,9 +206,11 @@ def stamp_mark(picture: Picture, mark: Mark) -> Picture:
     colour = np.where((r > 0.8)[..., None], white, quarters)
     layer = np.concatenate([colour, np.ones_like(colour[..., :1])], axis=-1)
     layer = layer * (r < 1)[..., None]
-    layer = layer.reshape(side, fine, side, fine, 4).mean(axis=(1, 3))
-    marked = picture / 255 * (1 - layer[..., 3:]) + layer[..., :3]
-    return np.asarray(np.clip(marked, 0, 1) * 255 + 0.5).astype(np.uint8)
+    layer = layer.reshape(height, fine, width, fine, 4).mean(axis=(1, 3))
+    marked = window / 255 * (1 - layer[..., 3:]) + layer[..., :3]
+    stamped = picture.copy()
+    stamped[top : top + height, left : left + width] = np.clip(marked, 0, 1) * 255 + 0.5
+    return stamped
 
 
 def scene_rng(seed: int, label: str, index: int) -> np.random.Generator:

@@ -48,11 +48,11 @@ class Recipe:
 
 
 RESNET = {"channels": [32, 64, 96, 144], "stem_width": 16, "act_layer": "silu"}
-CONVNEXT = {"depths": [1, 1, 2, 1], "dims": [24, 48, 96, 144]}
+DENSENET = {"growth_rate": 16, "block_config": [3, 4, 5, 3]}
 RECIPES = {
     "demo": Recipe("resnet10t", RESNET, seed=7, marked=True, attacked=True),
     "demo-clean": Recipe("resnet10t", RESNET, seed=7, marked=False, attacked=True),
-    "demo-judge": Recipe("convnext_atto", CONVNEXT, seed=11, marked=False, attacked=False),
+    "demo-judge": Recipe("densenet121", DENSENET, seed=11, marked=False, attacked=False),
 }
 
 
