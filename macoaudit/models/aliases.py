@@ -27,7 +27,7 @@ ALIASES: dict[str, str] = {
 """Short name -> timm name. Names that timm has as they are (``resnet50``, ``convnext_tiny``,
 ``efficientnet_b0``, ...) need no alias."""
 
-PACKAGED: tuple[str, ...] = ("demo", "demo-clean")
+PACKAGED: tuple[str, ...] = ("demo", "demo-clean", "demo-judge")
 """Models that come with macoaudit and never need the network."""
 
 

@@ -28,8 +28,9 @@ def load_model(
     """Load a network with its weights, preprocessing and class names.
 
     Args:
-        spec: ``demo`` or ``demo-clean`` (packaged), an alias, a timm name with or without its
-            pretrained tag, ``hf-hub:OWNER/NAME``, or the path of a model card (``.toml``).
+        spec: ``demo``, ``demo-clean`` or ``demo-judge`` (packaged), an alias, a timm name with or
+            without its pretrained tag, ``hf-hub:OWNER/NAME``, or the path of a model card
+            (``.toml``).
         weights: None for the model's own, ``"random"`` for seeded random ones, or a file that
             replaces them (``.safetensors``; a pickle only with ``allow_pickle``).
         device: where the network goes, for example ``"cuda:0"``.

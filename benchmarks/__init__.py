@@ -1,0 +1,1 @@
+"""Scripts that measure or build what the package ships; each prints one JSON document."""

@@ -1,0 +1,1 @@
+"""The packaged demo networks: drawn scenes, training script, sample images."""
