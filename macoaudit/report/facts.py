@@ -23,6 +23,9 @@ ORIGINS = {
     "factory": "made by the model card's factory",
 }
 
+FEW_CLASSES = 50
+"""Below this many classes the summary counts a judge's first answer instead of its first five."""
+
 SETTING_PHRASES = {
     "preset": "preset {}",
     "n_steps": "at most {} steps",
@@ -48,11 +51,18 @@ def _class_tiles(run: Run) -> list[Fact]:
     ]
     if kept:
         tiles.append(Fact("inversions that keep the class", f"{sum(kept):,} of {len(kept):,}"))
-    judged = [transfer.top5_agrees for image in run.images for transfer in image.transfer]
+    # Among the first five of ten classes says little; with few classes only the first counts.
+    few = run.model.num_classes < FEW_CLASSES
+    judged = [
+        transfer.top1_agrees if few else transfer.top5_agrees
+        for image in run.images
+        for transfer in image.transfer
+    ]
     if judged:
-        tiles.append(
-            Fact("judges' answers with it in the first five", f"{sum(judged):,} of {len(judged):,}")
+        name = (
+            "judges' answers with it first" if few else "judges' answers with it in the first five"
         )
+        tiles.append(Fact(name, f"{sum(judged):,} of {len(judged):,}"))
     return tiles
 
 
