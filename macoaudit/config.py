@@ -138,9 +138,9 @@ class PhaseConfig:
 # Chosen by measurement: docs/results.md, "The default preset".
 DEFAULT_VIEWS = ViewConfig(
     n_crops=1,
-    side_low=constant(0.6),
+    side_low=constant(0.5),
     side_high=constant(1.0),
-    noise_uniform=Ramp(0.15, 0.0, "linear"),
+    noise_uniform=Ramp(0.1, 0.0, "linear"),
     cutout=Ramp(0.4, 0.0, "linear"),
     settle_frac=0.15,
 )
@@ -154,7 +154,7 @@ class MacoConfig:
     n_steps: int = 256
     canvas_px: int | None = None
     """Side of the square canvas in pixels; None: the model's own input size."""
-    learning_rate: Ramp = dataclasses.field(default_factory=lambda: Ramp(0.8, 0.0, "linear"))
+    learning_rate: Ramp = dataclasses.field(default_factory=lambda: Ramp(0.5, 0.0, "linear"))
     """Step size in radians of phase (NAdam normalises the gradient)."""
     frequency_power: float = 0.3
     """Step sizes are multiplied by ``max(1, cycles / frequency_knee) ** -frequency_power``."""
