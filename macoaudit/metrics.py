@@ -1,4 +1,4 @@
-"""Measures on images and activations: predictions, transfer to judges, the transparency mask."""
+"""Measures on images and features: predictions, transfer, distances, the transparency mask."""
 
 import math
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from macoaudit.errors import UsageError
 from macoaudit.results import Prediction, Transfer
 
 # The mask saturates at this quantile: the strongest twentieth of the pixels is fully opaque.
@@ -95,3 +96,54 @@ def transparency_mask(
     blurred = gaussian_blur(transparency, _BLUR_FRAC * min(transparency.shape[-2:]))
     top = torch.quantile(blurred.flatten(1), _OPAQUE_QUANTILE, dim=1)[:, None, None]
     return torch.where(top > 0, blurred / top.clamp_min(1e-30), 0.0).clamp(0, 1)
+
+
+def nearest_distance(
+    features: Float[Tensor, "query feature"],
+    reference: Float[Tensor, "reference feature"],
+    k: int = 1,
+) -> Float[Tensor, " query"]:
+    """Mean Euclidean distance to the k nearest members of a reference set (deep k-NN).
+
+    A member of the set has distance 0 to it for ``k = 1``. Features are taken as they are, not
+    normalised.
+
+    Source: Sun et al. 2022 (arXiv 2204.06507); used un-normalised by Fel et al. 2023, section 4.
+
+    Raises:
+        UsageError: when the reference set has fewer than k members.
+    """
+    if not 1 <= k <= len(reference):
+        raise UsageError(
+            f"k is {k}; the reference set has {len(reference)} members, use 1 to {len(reference)}"
+        )
+    # Exact differences: the usual |a|^2 + |b|^2 - 2ab is not zero for equal rows.
+    distances = torch.cdist(features, reference, compute_mode="donot_use_mm_for_euclid_dist")
+    return distances.topk(k, dim=1, largest=False).values.mean(1)
+
+
+def frechet_distance(
+    first: Float[Tensor, "first feature"], second: Float[Tensor, "second feature"]
+) -> float:
+    r"""Frechet distance between two sets of features, each taken as a Gaussian.
+
+    ``|m1 - m2|^2 + tr(C1 + C2 - 2 (C1^1/2 C2 C1^1/2)^1/2)`` with unbiased covariances, in float64.
+    Biased upwards for sets smaller than a few times the number of features.
+
+    Source: Heusel et al. 2017 (arXiv 1706.08500).
+
+    Raises:
+        UsageError: when a set has fewer than two members.
+    """
+    if min(len(first), len(second)) < 2:
+        raise UsageError(
+            f"features: sets of {len(first)} and {len(second)} came; a covariance needs two or more"
+        )
+    a, b = first.to(torch.float64), second.to(torch.float64)
+    mean = (a.mean(0) - b.mean(0)).square().sum()
+    cov_a, cov_b = torch.atleast_2d(torch.cov(a.T)), torch.atleast_2d(torch.cov(b.T))
+    values, vectors = torch.linalg.eigh(cov_a)
+    root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
+    cross = torch.linalg.eigvalsh(root @ cov_b @ root).clamp_min(0).sqrt().sum()
+    distance = mean + cov_a.trace() + cov_b.trace() - 2 * cross
+    return max(0.0, float(distance))

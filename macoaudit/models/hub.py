@@ -1,5 +1,6 @@
 """Pretrained weights through timm's own download and cache, pickles and network only if allowed."""
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -38,6 +39,18 @@ def _network_forbidden(forbidden: bool) -> Iterator[None]:
             del os.environ["HF_HUB_OFFLINE"]
         else:
             os.environ["HF_HUB_OFFLINE"] = variable
+
+
+@contextmanager
+def _retries_not_told() -> Iterator[None]:
+    """Keep the hub client's retry warnings off the terminal: one message says what failed."""
+    logger = logging.getLogger("huggingface_hub")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _check_source(name: str, *, allow_pickle: bool, offline: bool) -> None:
@@ -83,7 +96,7 @@ def create_pretrained(
     safe = from_hub or bool(timm.get_pretrained_cfg(name).hf_hub_id)
     overlay = {"hf_hub_filename": _SAFE_FILE} if safe and not allow_pickle else None
     try:
-        with _network_forbidden(offline):
+        with _network_forbidden(offline), _retries_not_told():
             module: nn.Module = timm.create_model(
                 name, pretrained=True, pretrained_cfg_overlay=overlay, **(kwargs or {})
             )
