@@ -140,8 +140,9 @@ def frechet_distance(
             f"features: sets of {len(first)} and {len(second)} came; a covariance needs two or more"
         )
     a, b = first.to(torch.float64), second.to(torch.float64)
+    shape = (a.shape[1], a.shape[1])
     mean = (a.mean(0) - b.mean(0)).square().sum()
-    cov_a, cov_b = torch.atleast_2d(torch.cov(a.T)), torch.atleast_2d(torch.cov(b.T))
+    cov_a, cov_b = torch.cov(a.T).reshape(shape), torch.cov(b.T).reshape(shape)
     values, vectors = torch.linalg.eigh(cov_a)
     root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
     cross = torch.linalg.eigvalsh(root @ cov_b @ root).clamp_min(0).sqrt().sum()
