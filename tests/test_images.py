@@ -23,7 +23,6 @@ from macoaudit.images import (
     preprocess,
     read_image,
     save_png,
-    thumbnail,
     to_png_bytes,
 )
 from macoaudit.models import import_timm
@@ -345,22 +344,6 @@ class TestWriting:
         (tmp_path / "file").write_bytes(b"")
         with pytest.raises(StoreError, match="cannot be written"):
             save_png(tmp_path / "file" / "a.png", torch.zeros(3, 2, 2))
-
-    @pytest.mark.parametrize("image_format", ["JPEG", "WEBP", "PNG"])
-    def test_thumbnails_are_small_flat_and_without_metadata(self, tmp_path, image_format):
-        image = Image.new("RGBA", (600, 300), (255, 0, 0, 0))
-        exif = Image.Exif()
-        exif[0x010E] = "where I live"
-        image.save(tmp_path / "a.png", exif=exif)
-        content = thumbnail(tmp_path / "a.png", max_side_px=100, image_format=image_format)
-        small = Image.open(io.BytesIO(content))
-        assert (small.format, small.size, small.mode) == (image_format, (100, 50), "RGB")
-        assert max(abs(value - 128) for value in small.getpixel((50, 25))) <= 2
-        assert b"where I live" not in content
-
-    def test_a_small_image_is_not_enlarged(self, tmp_path):
-        photograph(10, 20).save(tmp_path / "a.png")
-        assert Image.open(io.BytesIO(thumbnail(tmp_path / "a.png"))).size == (20, 10)
 
 
 def test_reading_images_needs_no_timm():

@@ -11,7 +11,7 @@ from macoaudit.images.reading import (
     read_image,
 )
 from macoaudit.images.transform import preprocess, square_crop
-from macoaudit.images.writing import save_png, thumbnail, to_png_bytes
+from macoaudit.images.writing import save_png, to_png_bytes
 
 __all__ = [
     "EXTENSIONS",
@@ -28,6 +28,5 @@ __all__ = [
     "read_image",
     "save_png",
     "square_crop",
-    "thumbnail",
     "to_png_bytes",
 ]

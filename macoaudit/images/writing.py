@@ -11,7 +11,7 @@ from torch import Tensor
 
 from macoaudit.errors import ImageError
 from macoaudit.files import write_bytes
-from macoaudit.images.reading import digest, read_image
+from macoaudit.images.reading import digest
 
 # Rounding of float32 sums may leave 0..1 by this much; more is a mistake of the caller.
 _RANGE_TOLERANCE = 1e-4
@@ -77,26 +77,3 @@ def save_png(
     content = to_png_bytes(image_01, alpha_01=alpha_01)
     write_bytes(path, content)
     return digest(content)
-
-
-def thumbnail(path: Path, *, max_side_px: int = 256, image_format: str = "JPEG") -> bytes:
-    """Make a small copy of an image file for a report, transparency laid over mid grey.
-
-    Args:
-        path: an image file.
-        max_side_px: the longer side of the copy; a smaller image keeps its size.
-        image_format: ``JPEG``, ``WEBP`` or ``PNG``.
-
-    Returns:
-        The bytes of the copy, without metadata.
-
-    Raises:
-        ImageError: when the file cannot be read.
-    """
-    image = read_image(path)
-    image.thumbnail((max_side_px, max_side_px), Image.Resampling.LANCZOS)
-    image.info.clear()
-    buffer = io.BytesIO()
-    options = {} if image_format == "PNG" else {"quality": 85}
-    image.save(buffer, format=image_format, **options)
-    return buffer.getvalue()
