@@ -166,7 +166,7 @@ class MacoConfig:
     It decides what the activation leaves open; 0 is the method as published."""
     views: ViewConfig = dataclasses.field(default_factory=lambda: DEFAULT_VIEWS)
     phase: PhaseConfig = dataclasses.field(default_factory=PhaseConfig)
-    tolerance: float = 2e-4
+    tolerance: float = 5e-4
     """A member has converged when its mean score over ``patience`` steps is less than this above
     the mean over the ``patience`` steps before; 0 never stops early. Where a run settles at its
     end (``ViewConfig.settle_frac``) only those steps count: before, the views' chance would decide.
