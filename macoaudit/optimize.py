@@ -292,7 +292,8 @@ def _image_gradient(
     else:
         views = view_map.apply(canvas)
     if noise is not None and not on_canvas:
-        views = views + noise
+        # the views of a map are a new tensor; without one they are the canvas itself
+        views = views + noise if view_map is None else views.add_(noise)
     flat = views.flatten(0, 1).detach().requires_grad_()
     with torch.enable_grad():
         if autocast is None:

@@ -144,7 +144,7 @@ class MacoParametrization:
 
     def _squash(self, linear: Image) -> Image:
         middle = 0.0 if self.config.standardize else 0.5
-        return torch.sigmoid(self.config.squash_slope * (linear - middle))
+        return (linear - middle).mul_(self.config.squash_slope).sigmoid_()
 
     def pull_back(self, decoded: Decoded, gradient: Image) -> Phase:
         """Turn ``d score / d image_01`` into ``d score / d phase``.
