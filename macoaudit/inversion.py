@@ -182,7 +182,7 @@ def invert(
             crop_generators=_generators(members, "crops", "cpu"),
             noise_generators=_generators(members, "noise", str(device)),
             step_scale=_step_scale(config, canvas, device),
-            autocast=_autocast(device, precision) if precision != "fp32" else None,
+            autocast=_autocast(device, precision),
             on_step=on_step,
         )
         image_01 = (result.image_01 * 255).round() / 255

@@ -9,7 +9,7 @@ Source: Fel et al. 2023 (arXiv 2306.06805), algorithm 1; NAdam: Dozat 2016.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -163,7 +163,7 @@ def optimize(
     crop_generators: Sequence[torch.Generator],
     noise_generators: Sequence[torch.Generator],
     step_scale: Tensor | None = None,
-    autocast: Callable[[], AbstractContextManager[object]] | None = None,
+    autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     on_step: Callable[[Step], None] | None = None,
 ) -> Optimized:
     """Maximise ``E_view[objective(activation(view(image)))]`` for a batch of independent members.
@@ -272,7 +272,7 @@ def _image_gradient(
     step: int,
     view_size: tuple[int, int],
     generators: Sequence[torch.Generator],
-    autocast: Callable[[], AbstractContextManager[object]] | None,
+    autocast: Callable[[], AbstractContextManager[object]],
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradient of the mean score with respect to the image, the scores, and the coverage."""
     config, fraction = plan.config.views, step / plan.config.n_steps
@@ -296,11 +296,8 @@ def _image_gradient(
         views = views + noise if view_map is None else views.add_(noise)
     flat = views.flatten(0, 1).detach().requires_grad_()
     with torch.enable_grad():
-        if autocast is None:
+        with autocast():
             activations = activation(flat)
-        else:
-            with autocast():
-                activations = activation(flat)
         if activations.shape[0] != flat.shape[0]:
             raise OptimizationError(
                 f"activation: {flat.shape[0]} views gave {activations.shape[0]} rows of "

@@ -133,12 +133,12 @@ class MacoParametrization:
         if self.config.hermitian:
             tie_phase(phase, self._sign_phase, self.size[1])
         if self.config.standardize:
-            phase = _standardize(phase)[0]
+            phase = _standardize(phase)
         # r e^{i phase}, as torch.polar gives it but several times faster on a CPU
         spectrum = torch.complex(phase.cos() * self.template, phase.sin() * self.template)
         z = torch.fft.irfft2(spectrum, s=self.size, norm="ortho")
         if self.config.standardize:
-            z = _standardize(z)[0]
+            z = _standardize(z)
         linear = _mix(self.color_matrix, z)
         return Decoded(self._squash(linear), spectrum, linear)
 
@@ -167,8 +167,8 @@ class MacoParametrization:
         # The peers' standardisation is a quirk that is reproduced, not one worth a closed form.
         with torch.enable_grad():
             phase = self.parameters.detach().requires_grad_()
-            spectrum = torch.polar(self.template.expand_as(phase), _standardize(phase)[0])
-            z = _standardize(torch.fft.irfft2(spectrum, s=self.size, norm="ortho"))[0]
+            spectrum = torch.polar(self.template.expand_as(phase), _standardize(phase))
+            z = _standardize(torch.fft.irfft2(spectrum, s=self.size, norm="ortho"))
             image = self._squash(_mix(self.color_matrix, z))
             (result,) = torch.autograd.grad(image, phase, gradient)
         return result
@@ -180,11 +180,11 @@ def _mix(matrix: Tensor, planes: Tensor) -> Tensor:
     return mixed
 
 
-def _standardize(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Rescale each member to mean 0 and standard deviation 1; returns the deviation too."""
+def _standardize(values: Tensor) -> Tensor:
+    """Rescale each member to mean 0 and standard deviation 1."""
     axes = (-3, -2, -1)
     deviation = values.std(axes, keepdim=True)
-    return (values - values.mean(axes, keepdim=True)) / (deviation + 1e-4), deviation
+    return (values - values.mean(axes, keepdim=True)) / (deviation + 1e-4)
 
 
 def frequency_step(

@@ -9,7 +9,7 @@ from macoaudit import __version__
 from macoaudit.audit import comparable_judge
 from macoaudit.config import InvertConfig
 from macoaudit.errors import ModelError, UsageError
-from macoaudit.models import LoadedModel, activation_function, frozen, load_model
+from macoaudit.models import LoadedModel, load_model, resolve_layer
 from macoaudit.results import Skipped
 from macoaudit.spectrum import Spectrum, load_spectrum
 
@@ -68,7 +68,7 @@ def prepare(config: InvertConfig) -> Setup:
         tuple(judges),
         tuple(skipped),
         spectrum,
-        _activation_shape(model, config.layer),
+        resolve_layer(model, config.layer).shape,
     )
 
 
@@ -86,14 +86,6 @@ def _check_channels(model: LoadedModel, spectrum: Spectrum) -> None:
             f"{channels}. Measure one with 'macoaudit spectrum IMAGES -o FILE{color}' and give it "
             "with --spectrum FILE"
         )
-
-
-def _activation_shape(model: LoadedModel, layer: str) -> tuple[int, ...]:
-    channels = model.preprocessing.channels
-    with frozen(model.module), torch.no_grad():
-        blank = torch.full((1, channels, *model.preprocessing.input_size), 0.5)
-        shape = activation_function(model, layer)(blank.to(model.device)).shape[1:]
-    return tuple(shape)
 
 
 def _judges(config: InvertConfig, model: LoadedModel) -> tuple[list[LoadedModel], list[Skipped]]:

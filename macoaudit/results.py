@@ -161,7 +161,8 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
     return value
 
 
-def _image_to_json(image: ImageAudit) -> dict[str, Any]:
+def image_to_json(image: ImageAudit) -> dict[str, Any]:
+    """Turn one image's record into its JSON form (one entry of ``images``)."""
     document: dict[str, Any] = _plain(image)
     for name in ("plausibility", "retention"):
         skipped = getattr(image, name)
@@ -182,7 +183,7 @@ def to_json(run: Run) -> dict[str, Any]:
         StoreError: when a number is not finite.
     """
     document: dict[str, Any] = _plain(run)
-    document["images"] = [_image_to_json(image) for image in run.images]
+    document["images"] = [image_to_json(image) for image in run.images]
     return {"schema_version": SCHEMA_VERSION, **document}
 
 
@@ -220,11 +221,6 @@ def _checked(record: _Record) -> _Record:
 def prediction_from_json(document: Mapping[str, Any] | None) -> Prediction | None:
     """Read a prediction back from its JSON form."""
     return None if document is None else _checked(Prediction(**document))
-
-
-def image_to_json(image: ImageAudit) -> dict[str, Any]:
-    """Turn one image's record into its JSON form (one entry of ``images``)."""
-    return _image_to_json(image)
 
 
 def image_from_json(document: Mapping[str, Any]) -> ImageAudit:

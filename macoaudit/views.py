@@ -178,17 +178,12 @@ class ViewMap:
         self.columns: Tensor = columns.view(*shape, *columns.shape[1:])
         self._fill = config.cutout_fill
         self._erased: tuple[Tensor, Tensor] | None = None
+        self._keep: Tensor | None = None
         if cutouts is not None:
-            self._erased = (
-                _erased(cutouts[..., 0], cutouts[..., 2], view[0]),
-                _erased(cutouts[..., 1], cutouts[..., 2], view[1]),
-            )
-
-    def _keep(self) -> Tensor | None:
-        if self._erased is None:
-            return None
-        erased_rows, erased_columns = self._erased
-        return 1 - (erased_rows[..., :, None] * erased_columns[..., None, :])[:, :, None]
+            erased_rows = _erased(cutouts[..., 0], cutouts[..., 2], view[0])
+            erased_columns = _erased(cutouts[..., 1], cutouts[..., 2], view[1])
+            self._erased = (erased_rows, erased_columns)
+            self._keep = 1 - (erased_rows[..., :, None] * erased_columns[..., None, :])[:, :, None]
 
     def apply(
         self, canvas: Float[Tensor, "batch channel height width"]
@@ -196,16 +191,15 @@ class ViewMap:
         """Cut, resize and erase every view."""
         canvases = canvas[:, None].expand(-1, self.rows.shape[1], -1, -1, -1)
         views = _separable(self.rows, canvases, self.columns)
-        keep = self._keep()
+        keep = self._keep
         return views if keep is None else views.mul_(keep).add_(self._fill * (1 - keep))
 
     def adjoint(
         self, gradient: Float[Tensor, "batch view channel view_height view_width"]
     ) -> Float[Tensor, "batch channel height width"]:
         """Send gradients of the views back: ``sum over views of A_y^T (keep g) A_x``."""
-        keep = self._keep()
-        if keep is not None:
-            gradient = gradient * keep
+        if self._keep is not None:
+            gradient = gradient * self._keep
         return _separable(self.rows.mT, gradient, self.columns.mT).sum(1)
 
     def coverage(self) -> Float[Tensor, "batch height width"]:
