@@ -52,10 +52,12 @@ def transfer(
     rank = rank_of(logits, index)
     return Transfer(
         judge=judge,
+        method="class",
         seed=seed,
         top1_agrees=rank == 1,
         top5_agrees=rank <= 5,
         rank=rank,
+        n_classes=len(logits),
         probability=float(torch.softmax(logits.to(torch.float64), 0)[index]),
         reference_probability=float(torch.softmax(reference_logits.to(torch.float64), 0)[index]),
         reference_rank=rank_of(reference_logits, index),

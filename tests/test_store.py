@@ -8,19 +8,30 @@ import os
 from pathlib import Path
 
 import jsonschema
+import measured
 import pytest
 
 import macoaudit
 from macoaudit.errors import StoreError
 from macoaudit.files import write_bytes
 from macoaudit.results import (
+    DeletionPoint,
+    DepthPoint,
+    Exemplar,
+    Faithfulness,
     ImageAudit,
     Inversion,
     ModelRecord,
+    Plausibility,
     Prediction,
+    Retained,
+    Retention,
     Run,
+    SeedPlausibility,
     Skipped,
     Transfer,
+    TrustCheck,
+    from_json,
     to_json,
 )
 from macoaudit.store import RunFolder, digest_json, read_results
@@ -33,7 +44,10 @@ SCHEMA = json.loads((Path(macoaudit.__file__).parent / "data/results.schema.json
 def example_run() -> Run:
     prediction = Prediction(2, "cat", 0.75)
     inversion = Inversion(7, 0.9, 0.1, prediction, 64, False, {"image": "images/a/inversion-7.png"})
-    transfer = Transfer("judge", 7, True, True, 1, 0.5, 0.25, 2)
+    transfer = (
+        Transfer("judge", "class", 7, True, True, 1, 3, 0.5, 0.25, 2),
+        Transfer("other", "prototype", 7, False, True, 2, 5, None, None, 1),
+    )
     good = ImageAudit(
         id="a",
         path="cats/ä.png",
@@ -44,10 +58,21 @@ def example_run() -> Run:
         prediction=prediction,
         similarity=0.9,
         inversions=(inversion,),
-        transfer=(transfer,),
+        transfer=transfer,
         plausibility=Skipped("plausibility", "no --reference folder"),
+        depth=measured.depth(),
+        other_class=(measured.exemplar(name=None),),
+        skipped=(Skipped("exemplars", "one image only"),),
         files={"reference": "images/a/reference.png"},
     )
+    full = dataclasses.replace(
+        good,
+        id="c",
+        retention=measured.retention("c"),
+        plausibility=measured.plausibility((7,)),
+        inversions=(dataclasses.replace(inversion, exemplars=(measured.exemplar(),)),),
+    )
+    unproven = dataclasses.replace(measured.retention(), faithfulness=Skipped("faithfulness", "x"))
     bad = ImageAudit("b", "b.png", "skipped", "is truncated", None, None, None, None)
     model = ModelRecord(
         name="demo",
@@ -69,10 +94,11 @@ def example_run() -> Run:
         tool={"name": "macoaudit", "version": "0.1.0"},
         model=model,
         config={"steps": 64},
-        images=(good, bad),
+        images=(good, bad, full, dataclasses.replace(full, retention=unproven)),
         skipped=(Skipped("transfer", "no judge"),),
         summary={"n_images": 2, "n_ok": 1},
         volatile={"wall_s": 1.5},
+        trust=measured.trust(),
     )
 
 
@@ -264,6 +290,10 @@ class TestResults:
         for place in (folder.path, path):
             assert to_json(read_results(place)) == to_json(example_run())
 
+    def test_every_record_comes_back_as_it_was(self):
+        run = example_run()
+        assert from_json(json.loads(json.dumps(to_json(run)))) == run
+
     def test_the_text_is_in_one_form(self, folder):
         text = folder.write_results(example_run()).read_text()
         document = json.loads(text)
@@ -288,7 +318,7 @@ class TestResults:
             (good.replace('"num_classes"', '"n_classes"'), "does not fit schema version 1"),
             (
                 good.replace('"skipped": "no --ref', '"more": 1, "skipped": "no --ref'),
-                "says more than macoaudit writes",
+                "does not fit schema version 1",
             ),
             ("[1]", "not a record of macoaudit"),
         ):
@@ -318,6 +348,15 @@ class TestSchema:
             (Prediction, SCHEMA["$defs"]["prediction"]),
             (ModelRecord, SCHEMA["$defs"]["model"]),
             (Skipped, SCHEMA["$defs"]["skipped"]),
+            (Retained, SCHEMA["$defs"]["retained"]),
+            (DeletionPoint, SCHEMA["$defs"]["deletion_point"]),
+            (Faithfulness, SCHEMA["$defs"]["faithfulness"]),
+            (Retention, SCHEMA["$defs"]["retention"]),
+            (DepthPoint, SCHEMA["$defs"]["depth_point"]),
+            (SeedPlausibility, SCHEMA["$defs"]["seed_plausibility"]),
+            (Plausibility, SCHEMA["$defs"]["plausibility"]),
+            (Exemplar, SCHEMA["$defs"]["exemplar"]),
+            (TrustCheck, SCHEMA["$defs"]["trust_check"]),
         ],
     )
     def test_has_every_field_of_every_record(self, record, definition):
@@ -341,6 +380,11 @@ class TestSchema:
             (("images", 0, "transfer", 0, "rank"), 0),
             (("images", 0, "reason"), "but it is ok"),
             (("images", 1, "reason"), None),
+            (("images", 2, "retention", "attributes", "color", "value"), 1.2),
+            (("images", 2, "retention", "faithfulness", "n_moves"), 0),
+            (("images", 2, "plausibility", "percentile"), -0.1),
+            (("images", 2, "transfer", 0, "method"), "guess"),
+            (("trust", 0, "outcome"), "fine"),
         ],
     )
     def test_refuses_what_is_wrong(self, path, value):

@@ -18,7 +18,7 @@ from macoaudit.report.words import (
     steps_text,
     visible,
 )
-from macoaudit.results import ImageAudit, Inversion, Transfer
+from macoaudit.results import ImageAudit, Inversion, Skipped, Transfer
 
 
 def weakest_first(images: Iterable[ImageAudit]) -> list[ImageAudit]:
@@ -141,7 +141,8 @@ def build_card(
             "Reference, as the model sees it",
             f"Reference image {name}, resized and cropped as the model sees it",
         )
-    skipped = [s for s in (image.plausibility, image.retention) if s is not None]
+    checks = (image.plausibility, image.retention, *image.skipped)
+    skipped = [check for check in checks if isinstance(check, Skipped)]
     return Card(
         anchor=anchor,
         title=name,

@@ -78,8 +78,10 @@ def similarity_text(value: float | None) -> str:
     return text.removeprefix("-") if float(text) == 0 else text
 
 
-def probability_text(value: float) -> str:
+def probability_text(value: float | None) -> str:
     """Print a probability of 0 to 1 in per cent; never as a certainty it is not."""
+    if value is None:
+        return DASH
     percent = 100 * value
     if 0 < percent < 0.1:
         return "< 0.1 %"

@@ -87,7 +87,7 @@ def inversion(image_id: str, seed: int, similarity: float, same: bool) -> Invers
 
 def transfers(seed: int, rank: int) -> tuple[Transfer, ...]:
     return tuple(
-        Transfer(judge, seed, rank == 1, rank <= 5, rank, 0.61 / rank, 0.98765, 1)
+        Transfer(judge, "class", seed, rank == 1, rank <= 5, rank, 1000, 0.61 / rank, 0.98765, 1)
         for judge in ("mobilenetv3_large_100", "mobilenetv2_100")
     )
 

@@ -1,0 +1,64 @@
+"""Frozen records of what a run found: plain data, no tensors, ready for JSON.
+
+Every report, gate and benchmark reads these records; none computes a number of its own. The JSON
+form is fixed by ``data/results.schema.json`` (``schema_version`` 1). Paths are relative to the run
+folder with forward slashes. Every number is finite; one that could not be had is ``None`` beside a
+reason, or the whole measurement is a :class:`Skipped`.
+"""
+
+from macoaudit.results.json_form import from_json, image_from_json, image_to_json, to_json
+from macoaudit.results.measures import (
+    DeletionPoint,
+    DepthPoint,
+    Exemplar,
+    Faithfulness,
+    Plausibility,
+    Retained,
+    Retention,
+    SeedPlausibility,
+    Skipped,
+    Transfer,
+    TransferMethod,
+    TrustCheck,
+    TrustOutcome,
+)
+from macoaudit.results.records import (
+    SCHEMA_VERSION,
+    ImageAudit,
+    ImageStatus,
+    Inversion,
+    ModelRecord,
+    Prediction,
+    Run,
+    RunStatus,
+    WeightsOrigin,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "DeletionPoint",
+    "DepthPoint",
+    "Exemplar",
+    "Faithfulness",
+    "ImageAudit",
+    "ImageStatus",
+    "Inversion",
+    "ModelRecord",
+    "Plausibility",
+    "Prediction",
+    "Retained",
+    "Retention",
+    "Run",
+    "RunStatus",
+    "SeedPlausibility",
+    "Skipped",
+    "Transfer",
+    "TransferMethod",
+    "TrustCheck",
+    "TrustOutcome",
+    "WeightsOrigin",
+    "from_json",
+    "image_from_json",
+    "image_to_json",
+    "to_json",
+]
