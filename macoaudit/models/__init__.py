@@ -7,6 +7,15 @@ from macoaudit.models.activations import (
 )
 from macoaudit.models.aliases import ALIASES, PACKAGED, resolve_timm_name
 from macoaudit.models.cards import ModelCard, read_card
+from macoaudit.models.grids import (
+    Grid,
+    GridLayer,
+    block_layers,
+    content_layer,
+    depth_layers,
+    grid_function,
+    grid_of,
+)
 from macoaudit.models.layers import (
     PENULTIMATE,
     LayerInfo,
@@ -24,6 +33,8 @@ __all__ = [
     "ALIASES",
     "PACKAGED",
     "PENULTIMATE",
+    "Grid",
+    "GridLayer",
     "LayerInfo",
     "LoadedModel",
     "ModelCard",
@@ -31,8 +42,13 @@ __all__ = [
     "ResolvedLayer",
     "activation_function",
     "activations_and_logits",
+    "block_layers",
+    "content_layer",
+    "depth_layers",
     "file_sha256",
     "frozen",
+    "grid_function",
+    "grid_of",
     "import_timm",
     "list_layers",
     "load_model",
