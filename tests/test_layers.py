@@ -14,7 +14,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("config", "results", "preprocessing", "files", "environment"),
     ("images", "models", "spectrum"),
-    ("targets", "parametrization", "views", "pyramid", "priors", "metrics"),
+    ("targets", "parametrization", "views", "pyramid", "priors", "metrics", "natural"),
     ("optimize",),
     ("inversion", "visualize", "concepts", "lens"),
     ("shortcuts",),
