@@ -5,8 +5,10 @@ from macoaudit.models.activations import (
     activations_and_logits,
     logits_function,
 )
-from macoaudit.models.aliases import ALIASES, PACKAGED, resolve_timm_name
+from macoaudit.models.aliases import ALIASES, IMAGENET_JUDGES, PACKAGED, resolve_timm_name
 from macoaudit.models.cards import ModelCard, read_card
+from macoaudit.models.hub import REMEDIES, hub_reachable
+from macoaudit.models.labels import imagenet_names
 from macoaudit.models.layers import (
     PENULTIMATE,
     LayerInfo,
@@ -22,8 +24,10 @@ from macoaudit.preprocessing import Preprocessing
 
 __all__ = [
     "ALIASES",
+    "IMAGENET_JUDGES",
     "PACKAGED",
     "PENULTIMATE",
+    "REMEDIES",
     "LayerInfo",
     "LoadedModel",
     "ModelCard",
@@ -33,6 +37,8 @@ __all__ = [
     "activations_and_logits",
     "file_sha256",
     "frozen",
+    "hub_reachable",
+    "imagenet_names",
     "import_timm",
     "list_layers",
     "load_model",

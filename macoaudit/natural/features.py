@@ -54,7 +54,7 @@ def unit(features: Float[Tensor, "row feature"]) -> Float[Tensor, "row feature"]
     """
     rows = features.to(torch.float64)
     rows = rows / rows.abs().amax(1, keepdim=True).clamp_min(1e-300)
-    length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+    length: Tensor = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
     return rows / length.clamp_min(1e-300)
 
 
