@@ -11,6 +11,8 @@ from scipy import stats
 from torch import Tensor
 
 from macoaudit.errors import UsageError
+from macoaudit.images import NaturalImage, find_images, read_natural
+from macoaudit.models import activation_function, load_model
 from macoaudit.natural import (
     Bank,
     flaw,
@@ -351,3 +353,24 @@ class TestPrototypes:
         rows = prototype_transfer("j", (0,), bank[:1], bank[1], bank, labels, "a")
         assert isinstance(rows, list)
         assert isinstance(rows[0], Transfer)
+
+
+@pytest.mark.assets
+def test_real_photographs_are_uniform_and_noise_is_far(assets):
+    """Every second photograph in the bank, the others held out, in a real network's features."""
+    model = load_model(assets / "models" / "mobilenetv2.toml")
+    files = find_images([assets / "photos"])[:160]
+    items = read_natural(files, model.preprocessing)
+    images = torch.stack([item.image_01 for item in items if isinstance(item, NaturalImage)])
+    noise = torch.rand(4, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    read = activation_function(model, "penultimate")
+    with torch.no_grad():
+        features = torch.cat([read(part) for part in torch.cat([images, noise]).split(8)])
+    held_out = features[1:160:2]
+    distances, percentiles = Bank.of(features[0:160:2], 3).percentile(
+        torch.cat([held_out, features[160:]])
+    )
+    assert stats.kstest(percentiles[:80].numpy(), "uniform").pvalue > 0.05
+    # farther than most photographs, but not than all: measured 0.12 to 0.15
+    assert float(percentiles[80:].max()) < 0.2
+    assert float(distances[80:].min()) > float(distances[:80].median())
