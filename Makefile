@@ -10,7 +10,7 @@ DEMO_OUT ?= runs/demo
 
 demo: install native
 	rm -rf $(DEMO_OUT)
-	$(BIN)/macoaudit invert samples/ --model demo --judge demo-clean --judge demo-judge --out $(DEMO_OUT)
+	$(BIN)/macoaudit invert samples/ --model demo --out $(DEMO_OUT)
 	@echo "Report: $(CURDIR)/$(DEMO_OUT)/report.html"
 
 install: $(STAMP)

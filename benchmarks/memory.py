@@ -38,7 +38,8 @@ def peak_mb(images: Path, out: Path, steps: int, formats: str) -> float:
     )
     command = [
         *(sys.executable, "-c", code, "invert", str(images), "--model", "demo"),
-        *("--steps", str(steps), "--out", str(out), "--format", formats, "--quiet"),
+        *("--seeds", "1", "--judge", "none", "--steps", str(steps)),
+        *("--out", str(out), "--format", formats, "--quiet"),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     status, peak = done.stdout.split()

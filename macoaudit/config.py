@@ -300,12 +300,18 @@ class InvertConfig:
     maco: MacoConfig = dataclasses.field(default_factory=MacoConfig)
     spectrum: Path | None = None
     """None: the packaged natural spectrum."""
-    n_seeds: int = 1
+    n_seeds: int = 3
     seed: int = 0
     """First seed; inversion ``k`` of an image has seed ``seed + k``."""
     batch_size: int = 8
     """Inversions optimised at once. Changes numbers by rounding only."""
     judges: tuple[str, ...] = ()
+    """Networks that judge transfer. None named: the default ones (:mod:`macoaudit.judges`);
+    ``("none",)``: no judges."""
+    references: tuple[Path, ...] = ()
+    """Further natural images, files and folders, that inversions are compared with."""
+    plausibility_k: int = 3
+    """Nearest natural images over which the distance to them is averaged."""
     formats: tuple[ReportFormat, ...] = ("html", "pdf")
     resume: bool = True
     allow_pickle: bool = False
@@ -321,6 +327,14 @@ class InvertConfig:
         _require(
             self.precision in ("fp32", "bf16"), "--precision", self.precision, "use fp32 or bf16"
         )
+        twice = sorted({name for name in self.judges if self.judges.count(name) > 1})
+        if twice:
+            raise UsageError(f"--judge: {', '.join(twice)} came twice; name each judge once")
+        if "none" in self.judges and len(self.judges) > 1:
+            others = ", ".join(name for name in self.judges if name != "none")
+            raise UsageError(f"--judge: 'none' came with {others}; give 'none' alone, or judges")
+        k = self.plausibility_k
+        _require(k >= 1, "--neighbours", k, "use at least 1")
         _require(0 <= self.max_bad_frac <= 1, "--max-bad", self.max_bad_frac, "use 0 to 1")
 
     @property
@@ -337,6 +351,8 @@ class InvertConfig:
             "seeds": list(self.seeds),
             "batch_size": self.batch_size,
             "judges": list(self.judges),
+            "references": [path.name or str(path) for path in self.references],
+            "plausibility_k": self.plausibility_k,
             "max_bad_frac": self.max_bad_frac,
             "maco": self.maco.to_json(),
         }

@@ -6,6 +6,7 @@
     ├── ModelError          a model that cannot be had
     │   ├── UnknownModelError   no such name, alias, tag or card
     │   ├── WeightsError        weights that are missing, do not fit or have another digest
+    │   │   └── UnreachableError    weights that are not here, and there is no network to get them
     │   └── LayerError          no such layer, or a layer without usable output
     ├── SpectrumError       a magnitude spectrum that cannot be measured or read
     ├── OptimizationError   a run that cannot go on (a non-finite score or gradient)
@@ -39,6 +40,10 @@ class UnknownModelError(ModelError):
 
 class WeightsError(ModelError):
     """Weights are missing, do not fit the architecture, or have another digest than stated."""
+
+
+class UnreachableError(WeightsError):
+    """Weights are not in the cache, and the network cannot or must not be used to get them."""
 
 
 class LayerError(ModelError):

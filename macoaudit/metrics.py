@@ -1,4 +1,4 @@
-"""Measures on images and features: predictions, transfer, distances, the transparency mask."""
+"""Measures on images and features: predictions, transfer, distance of sets, transparency mask."""
 
 import math
 from collections.abc import Sequence
@@ -98,30 +98,6 @@ def transparency_mask(
     blurred = gaussian_blur(transparency, _BLUR_FRAC * min(transparency.shape[-2:]))
     top = torch.quantile(blurred.flatten(1), _OPAQUE_QUANTILE, dim=1)[:, None, None]
     return torch.where(top > 0, blurred / top.clamp_min(1e-30), 0.0).clamp(0, 1)
-
-
-def nearest_distance(
-    features: Float[Tensor, "query feature"],
-    reference: Float[Tensor, "reference feature"],
-    k: int = 1,
-) -> Float[Tensor, " query"]:
-    """Mean Euclidean distance to the k nearest members of a reference set (deep k-NN).
-
-    A member of the set has distance 0 to it for ``k = 1``. Features are taken as they are, not
-    normalised.
-
-    Source: Sun et al. 2022 (arXiv 2204.06507); used un-normalised by Fel et al. 2023, section 4.
-
-    Raises:
-        UsageError: when the reference set has fewer than k members.
-    """
-    if not 1 <= k <= len(reference):
-        raise UsageError(
-            f"k is {k}; the reference set has {len(reference)} members, use 1 to {len(reference)}"
-        )
-    # Exact differences: the usual |a|^2 + |b|^2 - 2ab is not zero for equal rows.
-    distances = torch.cdist(features, reference, compute_mode="donot_use_mm_for_euclid_dist")
-    return distances.topk(k, dim=1, largest=False).values.mean(1)
 
 
 def frechet_distance(

@@ -214,7 +214,7 @@ class _Job:
         )
         n_ok = sum(image.status == "ok" for image in images)
         too_many = len(images) - n_ok > max(1, config.max_bad_frac * len(images))
-        skipped = list(setup.skipped)
+        skipped = [*setup.skipped, *setup.not_by_class]
         if interrupted:
             skipped.append(Skipped("invert", "the run was interrupted"))
         return Run(

@@ -1,14 +1,17 @@
 """Everything that a run of ``invert`` needs, loaded and checked before the first inversion."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from macoaudit import __version__
-from macoaudit.audit import comparable_judge
 from macoaudit.config import InvertConfig
 from macoaudit.errors import ModelError, UsageError
+from macoaudit.images import ImageFile, find_images
+from macoaudit.judges import load_judges
 from macoaudit.models import LoadedModel, load_model, resolve_layer
 from macoaudit.results import Skipped
 from macoaudit.spectrum import Spectrum, load_spectrum
@@ -21,7 +24,14 @@ class Setup:
     config: InvertConfig
     model: LoadedModel
     judges: tuple[LoadedModel, ...]
+    """Judges with the audited network's classes."""
+    prototype_judges: tuple[LoadedModel, ...]
+    """Judges with other classes, or none."""
+    not_by_class: tuple[Skipped, ...]
+    """Why the prototype judges are not compared class by class, one each."""
     skipped: tuple[Skipped, ...]
+    references: tuple[ImageFile, ...]
+    """Further natural images that were found, not yet read."""
     spectrum: Spectrum
     activation_shape: tuple[int, ...]
 
@@ -37,6 +47,7 @@ class Setup:
             "settings": settings,
             "model": self.model.record(self.config.layer, self.activation_shape).__dict__,
             "judges": [judge.weights_sha256 for judge in self.judges],
+            "prototype_judges": [judge.weights_sha256 for judge in self.prototype_judges],
             "spectrum": self.spectrum.digest,
         }
 
@@ -45,13 +56,12 @@ def prepare(config: InvertConfig) -> Setup:
     """Load the spectrum, the network and the judges, and check that they fit together.
 
     Raises:
-        UsageError: when a judge is named twice, or the spectrum has other channels than the model.
+        UsageError: when the spectrum has other channels than the model, or there are no images
+            where ``--reference`` says.
         ModelError: when a network cannot be had, takes no photographs, or has no such layer.
         SpectrumError: when the spectrum cannot be read.
     """
-    twice = {name for name in config.judges if config.judges.count(name) > 1}
-    if twice:
-        raise UsageError(f"--judge: {', '.join(sorted(twice))} came twice; name each judge once")
+    references = _reference_files(config.references)
     spectrum = load_spectrum(config.spectrum)
     model = load_model(
         config.model,
@@ -61,14 +71,18 @@ def prepare(config: InvertConfig) -> Setup:
         offline=config.offline,
     )
     _check_channels(model, spectrum)
-    judges, skipped = _judges(config, model)
+    shape = resolve_layer(model, config.layer).shape  # a wrong name is found before the judges load
+    judges = load_judges(config, model)
     return Setup(
-        config,
-        model,
-        tuple(judges),
-        tuple(skipped),
-        spectrum,
-        resolve_layer(model, config.layer).shape,
+        config=config,
+        model=model,
+        judges=judges.same_classes,
+        prototype_judges=judges.other_classes,
+        not_by_class=judges.not_by_class,
+        skipped=judges.skipped,
+        references=references,
+        spectrum=spectrum,
+        activation_shape=shape,
     )
 
 
@@ -88,20 +102,11 @@ def _check_channels(model: LoadedModel, spectrum: Spectrum) -> None:
         )
 
 
-def _judges(config: InvertConfig, model: LoadedModel) -> tuple[list[LoadedModel], list[Skipped]]:
-    judges, skipped = [], []
-    for name in config.judges:
-        try:
-            judge = load_model(
-                name, device=config.device, allow_pickle=config.allow_pickle, offline=config.offline
-            )
-        except ModelError as error:
-            raise type(error)(str(error).replace("--model", "--judge", 1)) from error
-        reason = comparable_judge(model, judge)
-        if reason is None:
-            judges.append(judge)
-        else:
-            skipped.append(Skipped("transfer", reason))
-    if not config.judges:
-        skipped.append(Skipped("transfer", "no judge was given; name one with --judge"))
-    return judges, skipped
+def _reference_files(paths: Sequence[Path]) -> tuple[ImageFile, ...]:
+    """Find the further natural images; messages name the option they came with."""
+    if not paths:
+        return ()
+    try:
+        return find_images(paths)
+    except UsageError as error:
+        raise UsageError(str(error).replace("IMAGES", "--reference", 1)) from error

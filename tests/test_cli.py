@@ -46,8 +46,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def invert(*more: str, photos: str = "photos", out: str = "run") -> list[str]:
     """A short run; later options win over the first ones."""
-    base = ["invert", photos, "--model", "net.toml", "--steps", "2", "--format", "none"]
-    return [*base, "--out", out, "--device", "cpu", *more]
+    base = ["invert", photos, "--model", "net.toml", "--steps", "2", "--seeds", "1"]
+    return [*base, "--format", "none", "--out", out, "--device", "cpu", *more]
 
 
 def refused(capsys: pytest.CaptureFixture[str], arguments: list[str], *said: str) -> str:
@@ -147,6 +147,10 @@ class TestUsage:
             (invert("--layer", "bdy"), ("--layer bdy", "no such layer", "body", "models net")),
             (invert("--spectrum", "no.st"), ("spectrum: no.st is not a readable",)),
             (invert("--judge", "a", "--judge", "a"), ("--judge: a came twice",)),
+            (invert("--judge", "a", "--judge", "none"), ("--judge: 'none' came with a",)),
+            (invert("--neighbours", "0"), ("--neighbours is 0; use at least 1",)),
+            (invert("--reference", "nowhere"), ("--reference: nowhere cannot be found",)),
+            (invert("--reference", "empty"), ("--reference: no image in empty", ".jpg")),
             (invert("--out", "net.toml"), ("--out net.toml: is a file. Give a folder",)),
             (invert("--out", "net.toml/run"), ("--out", "net.toml/run", "cannot be")),
             (invert("--out", "photos/run"), ("--out photos/run: lies in the folder of images",)),
@@ -268,6 +272,20 @@ class TestInvert:
         assert sorted(p.name for p in (desk / "run").iterdir()) == [
             "images", "report.html", "results.json", "run.json", "units",
         ]  # fmt: skip
+
+    def test_what_was_not_checked_is_said_with_each_reason_once(self, desk, capsys):
+        assert run(invert("--judge", "none")) == 0
+        lines = capsys.readouterr().err.splitlines()
+        start = lines.index("7 checks were skipped:")  # one of the run, two of each of three images
+        assert lines[start + 1].startswith("  plausibility: ")
+        assert lines[start + 1].endswith(" (3 times)")
+        assert lines[start + 2].startswith("  retention: ")
+        assert lines[start + 3] == "  transfer: turned off with --judge none"
+        assert lines[start + 4].startswith("complete: 3 of 3 images")
+
+    def test_a_judge_that_cannot_be_had_is_no_error(self, desk, capsys):
+        assert run(invert("--judge", "none.toml")) == 0
+        assert "judge none.toml: there is no such model card" in capsys.readouterr().err
 
     def test_quiet_prints_the_last_line_only(self, desk, capsys):
         assert run(invert("--quiet")) == 0

@@ -78,5 +78,12 @@ def test_invert_settings(tmp_path):
     assert json.loads(json.dumps(config.settings()))["seeds"] == [5, 6, 7]
     with pytest.raises(UsageError, match=r"--seeds is 0; use at least 1"):
         InvertConfig(images=(tmp_path,), model="demo", out=tmp_path, n_seeds=0)
+    assert InvertConfig(images=(tmp_path,), model="demo", out=tmp_path).seeds == (0, 1, 2)
+    with pytest.raises(UsageError, match=r"--neighbours is 0; use at least 1"):
+        InvertConfig(images=(tmp_path,), model="demo", out=tmp_path, plausibility_k=0)
+    with pytest.raises(UsageError, match=r"--judge: a, b came twice; name each judge once"):
+        InvertConfig(images=(tmp_path,), model="m", out=tmp_path, judges=("b", "a", "a", "b"))
+    with pytest.raises(UsageError, match=r"--judge: 'none' came with a, b; give 'none' alone"):
+        InvertConfig(images=(tmp_path,), model="m", out=tmp_path, judges=("a", "none", "b"))
     with pytest.raises(UsageError, match=r"--max-bad is 1.5; use 0 to 1"):
         InvertConfig(images=(tmp_path,), model="demo", out=tmp_path, max_bad_frac=1.5)

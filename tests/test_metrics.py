@@ -11,7 +11,6 @@ from macoaudit.images import find_images, preprocess, read_image
 from macoaudit.metrics import (
     frechet_distance,
     gaussian_blur,
-    nearest_distance,
     predict,
     rank_of,
     transfer,
@@ -62,17 +61,6 @@ def test_mask_saturates_the_strongest_twentieth_and_has_no_scale():
     assert float((mask == 1).float().mean()) == pytest.approx(0.05, abs=0.002)
     torch.testing.assert_close(transparency_mask(values * 1e-6), mask)
     assert float(transparency_mask(torch.zeros(1, 32, 32)).abs().max()) == 0
-
-
-def test_a_member_of_the_reference_set_has_distance_zero():
-    """Oracle 14, first part; and a distance by hand."""
-    reference = torch.randn(40, 16, generator=torch.Generator().manual_seed(0)) * 100
-    assert float(nearest_distance(reference[7:9], reference).abs().max()) == 0
-    line = torch.tensor([[0.0], [1.0], [5.0]])
-    distances = nearest_distance(torch.tensor([[2.0], [6.0]]), line, k=2)
-    torch.testing.assert_close(distances, torch.tensor([1.5, 3.0]))
-    with pytest.raises(UsageError, match="k is 4; the reference set has 3 members, use 1 to 3"):
-        nearest_distance(line, line, k=4)
 
 
 def test_frechet_distance_of_a_set_with_itself_is_zero_and_known_cases():

@@ -47,6 +47,7 @@ def settings(photos: Path, out: str = "run", card: str = "Small", **changes: Any
     extra = changes.pop("extra", "")
     model = write_card(photos.parent, card, name=card, extra=extra, **kwargs)
     base = {"images": (photos,), "model": str(model), "out": photos.parent / out, "formats": ()}
+    base["n_seeds"] = 1
     return InvertConfig(**{**base, "maco": MacoConfig(n_steps=steps), "batch_size": 2, **changes})
 
 
@@ -349,11 +350,13 @@ class TestNetworks:
         assert [entry.check for entry in run.skipped] == ["transfer"]
         assert "its 3 classes are not the 4" in run.skipped[0].reason
 
-    def test_a_judge_that_is_named_twice_or_is_not_there(self, photos):
-        with pytest.raises(UsageError, match="--judge: a came twice"):
-            run_invert(settings(photos, judges=("a", "a")))
-        with pytest.raises(ModelError, match=r"^--judge nothing.toml: there is no such"):
-            run_invert(settings(photos, judges=("nothing.toml",)))
+    def test_a_judge_that_is_not_there_is_a_check_that_was_not_made(self, photos):
+        there = write_card(photos.parent, name="there", seed=1)
+        run = run_invert(settings(photos, judges=("nothing.toml", str(there))))
+        assert run.status == "complete"
+        assert [entry.check for entry in run.skipped] == ["transfer"]
+        assert run.skipped[0].reason.startswith("judge nothing.toml: there is no such model card")
+        assert {row.judge for image in run.images for row in image.transfer} == {"there"}
 
     def test_grey_needs_a_grey_spectrum_and_four_channels_no_photographs(self, photos):
         with pytest.raises(UsageError, match=r"3 channels, .* have 1.*macoaudit spectrum.*grey"):
@@ -455,5 +458,14 @@ def test_the_key_of_a_run_has_every_setting_but_those_that_change_no_number(phot
     facts = prepare(base).facts()
     for change in ({"max_bad_frac": 0.5}, {"formats": ("html",)}, {"out": photos / "x"}):
         assert prepare(dataclasses.replace(base, **change)).facts() == facts
-    for change in ({"seed": 1}, {"batch_size": 3}, {"layer": "body"}, {"precision": "bf16"}):
+    changes: tuple[dict[str, Any], ...] = (
+        {"seed": 1},
+        {"batch_size": 3},
+        {"layer": "body"},
+        {"precision": "bf16"},
+        {"plausibility_k": 2},
+        {"references": (photos,)},
+        {"judges": (str(write_card(photos.parent, name="other", classes=3)),)},
+    )
+    for change in changes:
         assert prepare(dataclasses.replace(base, **change)).facts() != facts

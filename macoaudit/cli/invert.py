@@ -14,7 +14,7 @@ from macoaudit.cli.devices import choose_device, choose_precision
 from macoaudit.config import InvertConfig, MacoConfig, ReportFormat, preset
 from macoaudit.errors import UsageError
 from macoaudit.report.words import visible
-from macoaudit.results import Run
+from macoaudit.results import Run, skipped_checks
 
 _ROWS = 40
 
@@ -39,7 +39,7 @@ def command(
     layer: Annotated[
         str, typer.Option(help="Layer to invert; 'macoaudit models M' lists them.")
     ] = "penultimate",
-    seeds: Annotated[int, typer.Option(help="Inversions per image.")] = 1,
+    seeds: Annotated[int, typer.Option(help="Inversions per image.")] = 3,
     seed: Annotated[int, typer.Option(help="First seed.")] = 0,
     steps: Annotated[int | None, typer.Option(help="Steps (default: the preset's).")] = None,
     compat: Annotated[
@@ -49,8 +49,19 @@ def command(
         Path | None, typer.Option(help="Magnitude spectrum (default: the packaged one).")
     ] = None,
     judge: Annotated[
-        list[str] | None, typer.Option(help="Judge network for transfer; repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="Judge network for transfer; repeatable; 'none': no judges (default: the other "
+            "demo networks, or six families of ImageNet-1k networks where their classes fit)."
+        ),
     ] = None,
+    reference: Annotated[
+        list[Path] | None,
+        typer.Option(help="Natural images to compare with: files or a folder; repeatable."),
+    ] = None,
+    neighbours: Annotated[
+        int, typer.Option(help="Nearest natural images in the distance to them.")
+    ] = 3,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda[:n] or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     batch_size: Annotated[
@@ -93,6 +104,8 @@ def command(
         seed=seed,
         batch_size=size or (8 if place == "cpu" else 32),
         judges=tuple(judge or ()),
+        references=tuple(reference or ()),
+        plausibility_k=neighbours,
         formats=formats,
         resume=resume,
         allow_pickle=allow_pickle,
@@ -176,6 +189,7 @@ def show(run: Run, config: InvertConfig, quiet: bool) -> None:
     bad = summary["n_images"] - summary["n_ok"]
     if not quiet:
         to_stderr().print(_table(run))
+        _say_skipped(run)
     line = f"{run.status}: {summary['n_ok']} of {summary['n_images']} images, {similarity}"
     say(line + (f", {bad} not usable" if bad else ""))
     for error in run.volatile.get("report_errors", []):
@@ -184,6 +198,19 @@ def show(run: Run, config: InvertConfig, quiet: bool) -> None:
         for name in ("results.json", *(f"report.{name}" for name in config.formats)):
             if (config.out / name).exists():
                 say(str(config.out / name))
+
+
+def _say_skipped(run: Run) -> None:
+    """Say how many checks were not made, and each reason once."""
+    skipped = skipped_checks(run)
+    total = sum(skipped.values())
+    if not total:
+        return
+    say("1 check was skipped:" if total == 1 else f"{total} checks were skipped:")
+    for item, count in list(skipped.items())[:_ROWS]:
+        say(f"  {item.check}: {item.reason}" + (f" ({count} times)" if count > 1 else ""))
+    if len(skipped) > _ROWS:
+        say(f"  ... {len(skipped) - _ROWS} more reasons in results.json")
 
 
 def _table(run: Run) -> Table:

@@ -1,6 +1,7 @@
 """Files <-> tensors: the only package that knows 0..255."""
 
 from macoaudit.images.finding import EXTENSIONS, ImageFile, find_images, image_id
+from macoaudit.images.natural import NaturalImage, read_natural
 from macoaudit.images.reading import (
     FORMATS,
     GREY,
@@ -19,6 +20,7 @@ __all__ = [
     "GREY",
     "MAX_PIXELS",
     "ImageFile",
+    "NaturalImage",
     "decode_image",
     "digest",
     "find_images",
@@ -26,6 +28,7 @@ __all__ = [
     "load_bytes",
     "preprocess",
     "read_image",
+    "read_natural",
     "save_png",
     "square_crop",
     "to_png_bytes",

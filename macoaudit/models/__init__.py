@@ -5,7 +5,7 @@ from macoaudit.models.activations import (
     activations_and_logits,
     logits_function,
 )
-from macoaudit.models.aliases import ALIASES, PACKAGED, resolve_timm_name
+from macoaudit.models.aliases import ALIASES, IMAGENET_JUDGES, PACKAGED, resolve_timm_name
 from macoaudit.models.cards import ModelCard, read_card
 from macoaudit.models.grids import (
     Grid,
@@ -16,6 +16,8 @@ from macoaudit.models.grids import (
     grid_function,
     grid_of,
 )
+from macoaudit.models.hub import REMEDIES, hub_reachable
+from macoaudit.models.labels import imagenet_names
 from macoaudit.models.layers import (
     PENULTIMATE,
     LayerInfo,
@@ -31,8 +33,10 @@ from macoaudit.preprocessing import Preprocessing
 
 __all__ = [
     "ALIASES",
+    "IMAGENET_JUDGES",
     "PACKAGED",
     "PENULTIMATE",
+    "REMEDIES",
     "Grid",
     "GridLayer",
     "LayerInfo",
@@ -49,6 +53,8 @@ __all__ = [
     "frozen",
     "grid_function",
     "grid_of",
+    "hub_reachable",
+    "imagenet_names",
     "import_timm",
     "list_layers",
     "load_model",

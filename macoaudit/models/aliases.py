@@ -31,6 +31,19 @@ PACKAGED: tuple[str, ...] = ("demo", "demo-clean", "demo-judge")
 """Models that come with macoaudit and never need the network."""
 
 
+IMAGENET_JUDGES: tuple[str, ...] = (
+    "mobilenetv1_100.ra4_e3600_r224_in1k",
+    "vgg16.tv_in1k",
+    "xception41.tf_in1k",
+    "efficientnet_b0.ra_in1k",
+    "convnext_tiny.fb_in1k",
+    "densenet121.tv_in1k",
+)
+"""Judges for networks with the classes of ImageNet-1k: the six families of Fel et al. 2023 (section
+4), trained on ImageNet-1k alone. Tags are named, so that another version of timm takes the same
+weights; ``legacy_xception`` is nearer to theirs, but its only weights are a pickle."""
+
+
 def split_tag(name: str) -> tuple[str, str]:
     """Split ``architecture.tag``; the tag is empty when none is given."""
     architecture, _, tag = name.partition(".")

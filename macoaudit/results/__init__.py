@@ -33,6 +33,7 @@ from macoaudit.results.records import (
     RunStatus,
     WeightsOrigin,
 )
+from macoaudit.results.skips import skipped_checks
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -60,5 +61,6 @@ __all__ = [
     "from_json",
     "image_from_json",
     "image_to_json",
+    "skipped_checks",
     "to_json",
 ]
