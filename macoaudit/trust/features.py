@@ -99,8 +99,8 @@ def pooled(
 ) -> Float[Tensor, "image feature"]:
     """Mean over places: of maps (channel, height, width) and of tokens (token, dim).
 
-    Maps with the channels last are told by their first two axes having the aspect of the input
-    where the last two have not; other activations are flattened.
+    Maps with the channels last are told by their first two axes fitting the aspect of the input
+    better than their last two; other activations are flattened.
 
     Args:
         activation: one row an image.
@@ -112,10 +112,5 @@ def pooled(
         return activation.flatten(1)
     first, second, third = activation.shape[1:]
     height, width = input_size
-
-    def is_map(rows: int, columns: int) -> bool:
-        return abs(rows * width - columns * height) < max(height, width)
-
-    if is_map(first, second) and not is_map(second, third):
-        return activation.mean((1, 2))
-    return activation.mean((2, 3))
+    channels_last = abs(first * width - second * height) < abs(second * width - third * height)
+    return activation.mean((1, 2) if channels_last else (2, 3))
