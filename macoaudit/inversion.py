@@ -15,15 +15,20 @@ from macoaudit.errors import UsageError
 from macoaudit.models import LoadedModel, activation_function, activations_and_logits, frozen
 from macoaudit.optimize import Activation, Optimized, Step, optimize
 from macoaudit.parametrization import (
-    LUCID_COLOR_MATRIX,
-    MacoParametrization,
+    build_fourier,
+    build_parametrization,
     frequency_step,
 )
-from macoaudit.spectrum import Spectrum, resample, resample_as_picture, resampled_dc
-from macoaudit.targets import InversionObjective, cosine
+from macoaudit.spectrum import Spectrum
+from macoaudit.targets import InversionObjective, checked_goal, cosine, without_direction
 from macoaudit.views import axis_weights
 
 Images = Float[Tensor, "image channel height width"]
+
+# Step of a Fourier coefficient where MACO's phase would move by one radian: 0.1 at the first step
+# of the default settings (Lucid: 0.05). Measured on the demo network: half of it stays further from
+# the reference; from 0.5 up pictures saturate, and other networks see something else in them.
+FOURIER_STEP = 0.2
 
 
 @dataclass(frozen=True)
@@ -71,38 +76,6 @@ def _autocast(device: torch.device, precision: str) -> Callable[[], AbstractCont
     return partial(torch.autocast, device.type, dtype=torch.bfloat16)
 
 
-def build_parametrization(
-    spectrum: Spectrum,
-    config: MacoConfig,
-    canvas: tuple[int, int],
-    generators: Sequence[torch.Generator],
-    device: torch.device,
-) -> MacoParametrization:
-    """Build the batch's canvas parametrization from a spectrum and settings.
-
-    Args:
-        spectrum: the mean magnitude.
-        config: phase law and resampling.
-        canvas: height and width in pixels.
-        generators: one a member, on the CPU.
-        device: where to compute.
-    """
-    by_frequency = config.phase.resample == "frequency"
-    template = (resample if by_frequency else resample_as_picture)(spectrum, canvas)
-    color_matrix = spectrum.color_matrix
-    if config.phase.color == "lucid":
-        color_matrix = torch.tensor(LUCID_COLOR_MATRIX)
-    return MacoParametrization(
-        template,
-        resampled_dc(spectrum, canvas),
-        color_matrix,
-        width=canvas[1],
-        config=config.phase,
-        generators=generators,
-        device=device,
-    )
-
-
 def whole_view(
     image_01: Float[Tensor, "batch channel height width"], size: tuple[int, int]
 ) -> Float[Tensor, "batch channel view_height view_width"]:
@@ -125,6 +98,8 @@ def invert(
     seeds: Sequence[int] = (0,),
     layer: str = "penultimate",
     precision: str = "fp32",
+    parametrization: str = "maco",
+    targets: Float[Tensor, "target ..."] | None = None,
     on_step: Callable[[Step], None] | None = None,
 ) -> Inverted:
     """Invert the activations of reference images: ``x* = argmax cos(f(x), f(reference))``.
@@ -142,16 +117,23 @@ def invert(
         seeds: one inversion is made per seed.
         layer: ``penultimate`` or a layer name of the model.
         precision: ``fp32`` or ``bf16`` (the network's forward and backward pass only).
+        parametrization: ``maco``, or ``fourier`` for a free spectrum (the baseline); the settings
+            of the phase then have no effect.
+        targets: activations to reach in place of the references' own, one an image; None for the
+            references'. Similarities are still to the references.
         on_step: called after every step.
 
     Raises:
-        UsageError: when the number of keys or channels does not fit, or precision is unknown.
+        UsageError: when the number of keys, channels or targets does not fit, or precision or
+            parametrization is unknown.
         LayerError: when the layer cannot be used.
     """
     if len(keys) != len(reference_01):
         raise UsageError(f"keys: {len(keys)} came for {len(reference_01)} images; give one each")
     if precision not in ("fp32", "bf16"):
         raise UsageError(f"precision is {precision!r}; use 'fp32' or 'bf16'")
+    if parametrization not in ("maco", "fourier"):
+        raise UsageError(f"parametrization is {parametrization!r}; use 'maco' or 'fourier'")
     channels = spectrum.magnitude.shape[0]
     if reference_01.shape[1] != channels:
         raise UsageError(
@@ -166,22 +148,24 @@ def invert(
     with frozen(model.module), torch.no_grad():
         read = _reader(model, layer)
         reference, reference_logits = read(reference_01.to(device))
-        reference = reference.float().flatten(1).repeat_interleave(len(seeds), 0)
-        problems = _without_direction(reference)
-        parametrization = build_parametrization(
-            spectrum, config, canvas, _generators(members, "phase", "cpu"), device
-        )
-        start = whole_view(parametrization.decode().image_01, view_size)
+        reference = reference.float().flatten(1)
+        given = None if targets is None else checked_goal(targets, reference)
+        reference = reference.repeat_interleave(len(seeds), 0)
+        goal = reference if given is None else given.repeat_interleave(len(seeds), 0)
+        problems = without_direction(goal)
+        build = build_parametrization if parametrization == "maco" else build_fourier
+        images = build(spectrum, config, canvas, _generators(members, "phase", "cpu"), device)
+        start = whole_view(images.decode().image_01, view_size)
         start_similarity = cosine(read(start)[0].float().flatten(1), reference)
         result = optimize(
             _activation(model, layer, config),
-            parametrization,
-            InversionObjective(reference, config.objective),
+            images,
+            InversionObjective(goal, config.objective),
             config=config,
             view_size=view_size,
             crop_generators=_generators(members, "crops", "cpu"),
             noise_generators=_generators(members, "noise", str(device)),
-            step_scale=_step_scale(config, canvas, device),
+            step_scale=_step_scale(config, parametrization, canvas, device),
             autocast=_autocast(device, precision),
             on_step=on_step,
         )
@@ -203,29 +187,6 @@ def _reader(
     return lambda image_01: (read(image_01), image_01.new_zeros(len(image_01), 0))
 
 
-def _without_direction(reference: Float[Tensor, "member feature"]) -> list[str | None]:
-    """Name the members whose reference cannot be matched, and take them out of the search.
-
-    Their references become NaN, so that these members leave the batch after the first step and
-    their mates go on as if they had been alone.
-    """
-    problems: list[str | None] = []
-    for row in reference:
-        if not bool(torch.isfinite(row).all()):
-            problems.append(
-                "the network's activation of the reference image is not finite; check the weights"
-            )
-        elif not bool(row.any()):
-            problems.append(
-                "the network's activation of the reference image is zero everywhere, so it has no "
-                "direction to match; choose another --layer"
-            )
-        else:
-            problems.append(None)
-    reference[[problem is not None for problem in problems]] = torch.nan
-    return problems
-
-
 def _activation(model: LoadedModel, layer: str, config: MacoConfig) -> Activation:
     """The network up to the layer, on the canvas' values or on the peers' value range."""
     read = activation_function(model, layer)
@@ -240,7 +201,14 @@ def _activation(model: LoadedModel, layer: str, config: MacoConfig) -> Activatio
     return lambda view: read((low + (high - low) * view) * std + mean)
 
 
-def _step_scale(config: MacoConfig, canvas: tuple[int, int], device: torch.device) -> Tensor | None:
+def _step_scale(
+    config: MacoConfig,
+    parametrization: str,
+    canvas: tuple[int, int],
+    device: torch.device,
+) -> Tensor | None:
+    if parametrization == "fourier":  # its own scaling by frequency is in the coefficients
+        return torch.tensor(FOURIER_STEP, device=device)
     if config.frequency_power == 0:
         return None
     return frequency_step(canvas, config.frequency_power, config.frequency_knee, device)

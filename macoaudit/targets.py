@@ -5,6 +5,7 @@ Every objective scores each member by itself: changing a batch mate never moves 
 
 from typing import Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -77,3 +78,41 @@ class InversionObjective:
     def select(self, index: Int[Tensor, " kept"]) -> "InversionObjective":
         """Return the objective of some members only."""
         return InversionObjective(self.reference[index], self._similarity)
+
+
+def checked_goal(targets: Tensor, reference: Float[Tensor, "image feature"]) -> Tensor:
+    """Flatten given targets, on the references' device.
+
+    Raises:
+        UsageError: when there is not one activation of the references' length per image.
+    """
+    goal = targets.float().flatten(1).to(reference.device)
+    if goal.shape != reference.shape:
+        raise UsageError(
+            f"targets: {tuple(goal.shape)} (images, features) came, the layer gives "
+            f"{tuple(reference.shape)}; give one activation of this layer per image"
+        )
+    return goal
+
+
+def without_direction(reference: Float[Tensor, "member feature"]) -> list[str | None]:
+    """Name the members whose reference cannot be matched, and take them out of the search.
+
+    Their references become NaN, so that these members leave the batch after the first step and
+    their mates go on as if they had been alone.
+    """
+    problems: list[str | None] = []
+    for row in reference:
+        if not bool(torch.isfinite(row).all()):
+            problems.append(
+                "the network's activation of the reference image is not finite; check the weights"
+            )
+        elif not bool(row.any()):
+            problems.append(
+                "the network's activation of the reference image is zero everywhere, so it has no "
+                "direction to match; choose another --layer"
+            )
+        else:
+            problems.append(None)
+    reference[[problem is not None for problem in problems]] = torch.nan
+    return problems

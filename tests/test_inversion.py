@@ -1,6 +1,7 @@
 """Inversion end to end on small networks; oracle 12 on a real one."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from macoaudit.inversion import invert, stream_seed, whole_view
 from macoaudit.models import activation_function, load_model
 from macoaudit.spectrum import load_spectrum
 
+SAMPLES = Path(__file__).parent.parent / "samples"
 SHORT = MacoConfig(n_steps=6)
 
 
@@ -161,3 +163,50 @@ def test_cuda_gives_the_same_picture_to_rounding(model, images):
         load_model("test_vit", weights="random", device="cuda"), images[:2], precision="bf16"
     )
     assert half.failures == (None, None)
+
+
+def test_fourier_inverts_too_and_starts_grey():
+    model = load_model("demo")
+    photo = preprocess(read_image(SAMPLES / "tree" / "tree-1.jpg"), model.preprocessing)[None]
+    result = make(model, photo, MacoConfig(n_steps=24), parametrization="fourier", seeds=(0, 1))
+    assert float((result.similarity - result.start_similarity).min()) > 0.05
+    assert float(result.similarity.min()) > 0.9
+    assert not torch.equal(result.image_01[0], result.image_01[1])
+
+
+def test_targets_are_reached_in_place_of_the_references():
+    """Given another image's activation, the result is that image's inversion; similarity is not."""
+    model = load_model("demo")
+    files = (SAMPLES / "tree" / "tree-1.jpg", SAMPLES / "flower" / "flower-1.jpg")
+    images = torch.stack([preprocess(read_image(file), model.preprocessing) for file in files])
+    read = activation_function(model, "penultimate")
+    with torch.no_grad():
+        own = read(images)
+    config = MacoConfig(n_steps=12)
+    swapped = make(model, images, config, targets=own.flip(0), seeds=(0, 1))
+    plain = make(model, images, config, seeds=(0, 1))
+    same = make(model, images, config, targets=own, seeds=(0, 1))
+    assert torch.equal(same.image_01, plain.image_01)
+    assert torch.equal(swapped.start_similarity, plain.start_similarity)
+    with torch.no_grad():
+        made = read(swapped.image_01)
+    to_target = torch.cosine_similarity(made, own.flip(0).repeat_interleave(2, 0))
+    to_reference = torch.cosine_similarity(made, own.repeat_interleave(2, 0))
+    torch.testing.assert_close(swapped.similarity, to_reference, rtol=1e-4, atol=1e-5)
+    assert float((to_target - to_reference).min()) > 0.1
+
+
+def test_a_target_that_is_zero_is_a_failure_of_its_own_member(model, images):
+    with torch.no_grad():
+        own = activation_function(model, "penultimate")(images[:2])
+    own[0] = 0
+    result = make(model, images[:2], targets=own)
+    assert "zero everywhere" in str(result.failures[0])
+    assert result.failures[1] is None
+
+
+def test_refused_targets_and_parametrizations(model, images):
+    with pytest.raises(UsageError, match=r"targets: \(1, 64\).*the layer gives \(3, 64\)"):
+        make(model, images, targets=torch.ones(1, 64))
+    with pytest.raises(UsageError, match="parametrization is 'pixel'; use 'maco' or 'fourier'"):
+        make(model, images, parametrization="pixel")

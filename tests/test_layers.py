@@ -17,6 +17,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("targets", "parametrization", "views", "pyramid", "priors", "metrics", "natural"),
     ("optimize",),
     ("inversion", "visualize", "concepts", "lens"),
+    ("trust",),
     ("shortcuts",),
     ("audit",),
     ("store", "judges"),

@@ -1,4 +1,4 @@
-"""From free parameters to images, with gradients in closed form: the MACO phase parametrization.
+"""The MACO parametrization: images of a fixed magnitude, their phases free, gradients closed.
 
 The canvas of MACO is ``image_01 = squash(color_matrix @ irfft2(r e^{i phase}))`` with the magnitude
 ``r`` fixed. The optimisation loop needs the gradient of the score with respect to the image anyway
@@ -139,7 +139,7 @@ class MacoParametrization:
         z = torch.fft.irfft2(spectrum, s=self.size, norm="ortho")
         if self.config.standardize:
             z = _standardize(z)
-        linear = _mix(self.color_matrix, z)
+        linear = mix_colors(self.color_matrix, z)
         return Decoded(self._squash(linear), spectrum, linear)
 
     def _squash(self, linear: Image) -> Image:
@@ -158,7 +158,7 @@ class MacoParametrization:
         image = decoded.image_01
         slope = image.square().neg_().add_(image).mul_(self.config.squash_slope)
         gradient = slope.mul_(gradient)
-        transform = torch.fft.rfft2(_mix(self.color_matrix.mT, gradient), norm="ortho")
+        transform = torch.fft.rfft2(mix_colors(self.color_matrix.mT, gradient), norm="ortho")
         # Re(i s conj(G)) = Im(conj(s) G)
         pulled: Tensor = (decoded.spectrum.conj() * transform).imag * (2 * self._free)
         return pulled
@@ -169,12 +169,12 @@ class MacoParametrization:
             phase = self.parameters.detach().requires_grad_()
             spectrum = torch.polar(self.template.expand_as(phase), _standardize(phase))
             z = _standardize(torch.fft.irfft2(spectrum, s=self.size, norm="ortho"))
-            image = self._squash(_mix(self.color_matrix, z))
+            image = self._squash(mix_colors(self.color_matrix, z))
             (result,) = torch.autograd.grad(image, phase, gradient)
         return result
 
 
-def _mix(matrix: Tensor, planes: Tensor) -> Tensor:
+def mix_colors(matrix: Tensor, planes: Tensor) -> Tensor:
     """Apply a colour matrix per pixel."""
     mixed: Tensor = (matrix @ planes.flatten(-2)).view(planes.shape)
     return mixed

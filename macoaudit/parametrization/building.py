@@ -1,0 +1,70 @@
+"""From a measured spectrum and settings to the parametrization of a batch."""
+
+from collections.abc import Sequence
+
+import torch
+
+from macoaudit.config import MacoConfig
+from macoaudit.parametrization.fourier import FourierParametrization
+from macoaudit.parametrization.maco import LUCID_COLOR_MATRIX, MacoParametrization
+from macoaudit.spectrum import Spectrum, resample, resample_as_picture, resampled_dc
+
+
+def _color_matrix(spectrum: Spectrum, config: MacoConfig) -> torch.Tensor:
+    return (
+        torch.tensor(LUCID_COLOR_MATRIX) if config.phase.color == "lucid" else spectrum.color_matrix
+    )
+
+
+def build_parametrization(
+    spectrum: Spectrum,
+    config: MacoConfig,
+    canvas: tuple[int, int],
+    generators: Sequence[torch.Generator],
+    device: torch.device,
+) -> MacoParametrization:
+    """Build the batch's canvas parametrization from a spectrum and settings.
+
+    Args:
+        spectrum: the mean magnitude.
+        config: phase law and resampling.
+        canvas: height and width in pixels.
+        generators: one a member, on the CPU.
+        device: where to compute.
+    """
+    by_frequency = config.phase.resample == "frequency"
+    template = (resample if by_frequency else resample_as_picture)(spectrum, canvas)
+    return MacoParametrization(
+        template,
+        resampled_dc(spectrum, canvas),
+        _color_matrix(spectrum, config),
+        width=canvas[1],
+        config=config.phase,
+        generators=generators,
+        device=device,
+    )
+
+
+def build_fourier(
+    spectrum: Spectrum,
+    config: MacoConfig,
+    canvas: tuple[int, int],
+    generators: Sequence[torch.Generator],
+    device: torch.device,
+) -> FourierParametrization:
+    """Build the Fourier parametrization in the same colours; the magnitude is not used.
+
+    Args:
+        spectrum: its colour matrix is taken.
+        config: colours and squash.
+        canvas: height and width in pixels.
+        generators: one a member, on the CPU.
+        device: where to compute.
+    """
+    return FourierParametrization(
+        _color_matrix(spectrum, config),
+        size=canvas,
+        generators=generators,
+        device=device,
+        squash_slope=config.phase.squash_slope,
+    )
