@@ -44,7 +44,7 @@ class AuditedImage:
     pictures: tuple[Picture, ...]
 
 
-NOT_MEASURED = "not measured by macoaudit invert in this version"
+NOT_MEASURED = "not measured: turned off with --no-measures"
 
 
 def comparable_judge(model: LoadedModel, judge: LoadedModel) -> str | None:

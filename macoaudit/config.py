@@ -312,6 +312,14 @@ class InvertConfig:
     """Further natural images, files and folders, that inversions are compared with."""
     plausibility_k: int = 3
     """Nearest natural images over which the distance to them is averaged."""
+    layers: tuple[str, ...] = ()
+    """Further layers at which every image is inverted and measured: the depth profile."""
+    depth_profile: bool = False
+    """Choose layers over the network's depth, where ``layers`` names none."""
+    measures: bool = True
+    """Measure what the inversions retain, prove it, and compare them with natural images."""
+    trust: bool = True
+    """Run the trust panel; needs the measures."""
     formats: tuple[ReportFormat, ...] = ("html", "pdf")
     resume: bool = True
     allow_pickle: bool = False
@@ -333,6 +341,10 @@ class InvertConfig:
         if "none" in self.judges and len(self.judges) > 1:
             others = ", ".join(name for name in self.judges if name != "none")
             raise UsageError(f"--judge: 'none' came with {others}; give 'none' alone, or judges")
+        twice = sorted({name for name in self.layers if self.layers.count(name) > 1})
+        _require(not twice, "--layers", ",".join(self.layers), "name each layer once")
+        if (self.layers or self.depth_profile) and not self.measures:
+            raise UsageError("--no-measures came with a depth profile, which is made of measures")
         k = self.plausibility_k
         _require(k >= 1, "--neighbours", k, "use at least 1")
         _require(0 <= self.max_bad_frac <= 1, "--max-bad", self.max_bad_frac, "use 0 to 1")
@@ -353,6 +365,10 @@ class InvertConfig:
             "judges": list(self.judges),
             "references": [path.name or str(path) for path in self.references],
             "plausibility_k": self.plausibility_k,
+            "layers": list(self.layers),
+            "depth_profile": self.depth_profile,
+            "measures": self.measures,
+            "trust": self.trust,
             "max_bad_frac": self.max_bad_frac,
             "maco": self.maco.to_json(),
         }

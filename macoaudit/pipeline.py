@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from macoaudit import __version__
 from macoaudit.audit import AuditedImage, Reference, audit_group
 from macoaudit.config import InvertConfig
-from macoaudit.environment import device_name, is_out_of_memory, versions
-from macoaudit.errors import ImageError, OptimizationError, ReportError, UsageError
+from macoaudit.environment import device_name, versions
+from macoaudit.errors import ImageError, ReportError, UsageError
 from macoaudit.images import (
     ImageFile,
     decode_image,
@@ -19,6 +19,7 @@ from macoaudit.images import (
     preprocess,
     to_png_bytes,
 )
+from macoaudit.measuring import summary as measured_summary
 from macoaudit.optimize import Step
 from macoaudit.preparation import Setup, prepare
 from macoaudit.report.html import write_html
@@ -28,9 +29,11 @@ from macoaudit.results import (
     ImageStatus,
     Run,
     Skipped,
+    TrustCheck,
     image_from_json,
     image_to_json,
 )
+from macoaudit.stages import Stages, memory_explained
 from macoaudit.store import RunFolder, digest_json
 
 
@@ -96,6 +99,7 @@ def run_invert(
     job = _Job(setup, files, clock, tell)
     try:
         folder = job.invert()
+        job.measure(folder)
         run = _render(job.record(command_line), config, folder, clock, tell)
         folder.write_results(run)
     except KeyboardInterrupt:
@@ -108,7 +112,7 @@ def run_invert(
 def _require_outside(config: InvertConfig) -> None:
     """Keep a run out of the folders it reads, where the next start would find its pictures."""
     out = config.out.resolve()
-    for path in config.images:
+    for path in (*config.images, *config.references):
         if path.is_dir() and out.is_relative_to(path.resolve()):
             raise UsageError(
                 f"--out {config.out}: lies in the folder of images {path}, so the run's pictures "
@@ -130,6 +134,8 @@ class _Job:
         self._setup, self._files, self._clock, self._tell = setup, files, clock, tell
         # By position: two files may have the same name where a name is no valid text.
         self._records: dict[int, ImageAudit] = {}
+        self._trust: tuple[TrustCheck, ...] = ()
+        self._skipped: tuple[Skipped, ...] = ()
 
     def invert(self) -> RunFolder:
         """Invert all images; returns the run folder, which the first usable image opens."""
@@ -146,10 +152,26 @@ class _Job:
             )
         return self.folder
 
+    def measure(self, folder: RunFolder) -> None:
+        """Measure what was inverted: depth profile, retention, natural images, trust panel."""
+        places = [place for place in sorted(self._records) if self._records[place].status == "ok"]
+        stages = Stages(
+            self._setup,
+            folder,
+            lambda stage, done, total, step, under_way: self._tell(
+                Progress(stage, done, total, step, under_way)
+            ),
+            self._clock.timed,
+        )
+        measured, self._trust = stages.run([self._records[place] for place in places])
+        self._records.update(zip(places, measured, strict=True))
+        self._skipped = stages.skipped
+
     def _open(self) -> RunFolder:
         facts = {
             **self._setup.facts(),
             "images": [[file.relative, file.label] for file in self._files],
+            "references": [[file.relative, file.label] for file in self._setup.references],
         }
         config = self._setup.config
         return RunFolder.open(config.out, run_key=digest_json(facts), resume=config.resume)
@@ -214,7 +236,13 @@ class _Job:
         )
         n_ok = sum(image.status == "ok" for image in images)
         too_many = len(images) - n_ok > max(1, config.max_bad_frac * len(images))
-        skipped = [*setup.skipped, *setup.not_by_class]
+        judged = {row.judge for image in images for row in image.transfer}
+        by_prototype = [
+            reason
+            for judge, reason in zip(setup.prototype_judges, setup.not_by_class, strict=True)
+            if judge.name not in judged
+        ]
+        skipped = [*setup.skipped, *by_prototype, *self._skipped]
         if interrupted:
             skipped.append(Skipped("invert", "the run was interrupted"))
         return Run(
@@ -233,7 +261,8 @@ class _Job:
             },
             images=images,
             skipped=tuple(skipped),
-            summary=_summary(images),
+            trust=self._trust,
+            summary={**_summary(images), **measured_summary(images)},
             volatile={
                 "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._clock.started)),
                 "wall_s": round(time.time() - self._clock.started, 3),
@@ -248,7 +277,7 @@ class _Job:
 def _audit(
     setup: Setup, group: Sequence[Reference], on_step: Callable[[Step], None]
 ) -> list[AuditedImage]:
-    try:
+    with memory_explained(setup):
         return audit_group(
             setup.model,
             setup.judges,
@@ -257,13 +286,6 @@ def _audit(
             spectrum=setup.spectrum,
             on_step=on_step,
         )
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise OptimizationError(
-            f"--batch-size {setup.config.batch_size}: the memory of {setup.model.device} is full. "
-            "Give a smaller --batch-size; finished images are kept"
-        ) from error
 
 
 def _unused(file: ImageFile, sha256: str | None, status: ImageStatus, reason: str) -> ImageAudit:

@@ -12,7 +12,7 @@ from macoaudit.config import InvertConfig
 from macoaudit.errors import ModelError, UsageError
 from macoaudit.images import ImageFile, find_images
 from macoaudit.judges import load_judges
-from macoaudit.models import LoadedModel, load_model, resolve_layer
+from macoaudit.models import LoadedModel, depth_layers, load_model, resolve_layer
 from macoaudit.results import Skipped
 from macoaudit.spectrum import Spectrum, load_spectrum
 
@@ -34,6 +34,8 @@ class Setup:
     """Further natural images that were found, not yet read."""
     spectrum: Spectrum
     activation_shape: tuple[int, ...]
+    depth: tuple[str, ...]
+    """Layers of the depth profile, in the order given or chosen."""
 
     def facts(self) -> dict[str, Any]:
         """What determines the numbers of a run, besides the images."""
@@ -83,7 +85,16 @@ def prepare(config: InvertConfig) -> Setup:
         references=references,
         spectrum=spectrum,
         activation_shape=shape,
+        depth=_depth(config, model),
     )
+
+
+def _depth(config: InvertConfig, model: LoadedModel) -> tuple[str, ...]:
+    """Check the layers of the depth profile, or choose them."""
+    for name in config.layers:
+        resolve_layer(model, name)
+    chosen = depth_layers(model) if config.depth_profile and not config.layers else config.layers
+    return tuple(name for name in chosen if name != config.layer)
 
 
 def _check_channels(model: LoadedModel, spectrum: Spectrum) -> None:

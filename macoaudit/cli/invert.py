@@ -39,6 +39,20 @@ def command(
     layer: Annotated[
         str, typer.Option(help="Layer to invert; 'macoaudit models M' lists them.")
     ] = "penultimate",
+    layers: Annotated[
+        str | None,
+        typer.Option(help="Depth profile: invert at these layers too (comma-separated)."),
+    ] = None,
+    depth_profile: Annotated[
+        bool, typer.Option("--depth-profile", help="Depth profile at chosen layers.")
+    ] = False,
+    measures: Annotated[
+        bool,
+        typer.Option("--measures/--no-measures", help="Measure what is retained, with proof."),
+    ] = True,
+    trust: Annotated[
+        bool, typer.Option("--trust/--no-trust", help="Run the trust panel's controls.")
+    ] = True,
     seeds: Annotated[int, typer.Option(help="Inversions per image.")] = 3,
     seed: Annotated[int, typer.Option(help="First seed.")] = 0,
     steps: Annotated[int | None, typer.Option(help="Steps (default: the preset's).")] = None,
@@ -103,6 +117,10 @@ def command(
         n_seeds=seeds,
         seed=seed,
         batch_size=size or (8 if place == "cpu" else 32),
+        layers=_layers(layers),
+        depth_profile=depth_profile,
+        measures=measures,
+        trust=trust,
         judges=tuple(judge or ()),
         references=tuple(reference or ()),
         plausibility_k=neighbours,
@@ -131,6 +149,15 @@ def _run_folder(out: Path | None, model: str) -> Path:
             "on stdout as well"
         )
     return out or Path("runs") / f"invert-{_slug(model)}"
+
+
+def _layers(text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return ()
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise UsageError(f"--layers is {text!r}; give layer names with commas between them")
+    return names
 
 
 def _maco(compat: str, steps: int | None) -> MacoConfig:

@@ -8,7 +8,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from macoaudit.cli.console import to_stderr
 from macoaudit.pipeline import Progress as Told
 
-_STAGES = {"load": "Loading the model", "invert": "Inverting", "report": "Writing the report"}
+_STAGES = {
+    "load": "Loading the model",
+    "invert": "Inverting",
+    "depth": "Inverting at other layers",
+    "measure": "Measuring",
+    "trust": "Running the trust panel",
+    "report": "Writing the report",
+}
 
 
 class ProgressBar:

@@ -127,6 +127,21 @@ class MacoParametrization:
         self.parameters = self.parameters[index]
         self._sign_phase = self._sign_phase[index]
 
+    def take_phases(self, image_01: Image) -> None:
+        """Take over the phases of images: they come back on the fixed magnitude.
+
+        The zero frequency keeps its sign; the other real bins take the images' own.
+
+        Args:
+            image_01: values strictly between 0 and 1, one image a member, the canvas' size.
+        """
+        middle = 0.0 if self.config.standardize else 0.5
+        linear = image_01.logit() / self.config.squash_slope + middle
+        spectrum = torch.fft.rfft2(mix_colors(self.color_matrix.inverse(), linear), norm="ortho")
+        phase = spectrum.angle()
+        phase[..., 0, 0] = self._sign_phase[..., 0, 0]
+        self.parameters, self._sign_phase = phase, phase.clone()
+
     def decode(self) -> Decoded:
         """Build the images of the current phases, values in [0, 1]."""
         phase = self.parameters

@@ -6,7 +6,14 @@ folder with forward slashes. Every number is finite; one that could not be had i
 reason, or the whole measurement is a :class:`Skipped`.
 """
 
-from macoaudit.results.json_form import from_json, image_from_json, image_to_json, to_json
+from macoaudit.results.json_form import (
+    from_json,
+    image_from_json,
+    image_to_json,
+    to_json,
+    trust_from_json,
+    trust_to_json,
+)
 from macoaudit.results.measures import (
     DeletionPoint,
     DepthPoint,
@@ -63,4 +70,6 @@ __all__ = [
     "image_to_json",
     "skipped_checks",
     "to_json",
+    "trust_from_json",
+    "trust_to_json",
 ]

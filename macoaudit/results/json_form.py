@@ -7,12 +7,12 @@ is the key it stands under.
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from macoaudit.errors import StoreError
-from macoaudit.results.measures import Skipped
+from macoaudit.results.measures import Skipped, TrustCheck
 from macoaudit.results.records import SCHEMA_VERSION, ImageAudit, Run
 
 
@@ -140,6 +140,26 @@ def image_from_json(document: Mapping[str, Any]) -> ImageAudit:
     except (KeyError, TypeError) as error:
         raise StoreError(
             f"results: an image entry does not fit schema version {SCHEMA_VERSION} ({error}). "
+            "Write the run again with this version of macoaudit"
+        ) from error
+
+
+def trust_to_json(checks: Sequence[TrustCheck]) -> list[dict[str, Any]]:
+    """Turn a trust panel into its JSON form (``trust`` of the document)."""
+    return [_plain(check) for check in checks]
+
+
+def trust_from_json(document: object) -> tuple[TrustCheck, ...]:
+    """Read a trust panel back from its JSON form.
+
+    Raises:
+        StoreError: when a field is missing or unknown.
+    """
+    try:
+        return cast(tuple[TrustCheck, ...], _read(tuple[TrustCheck, ...], document, "trust"))
+    except (KeyError, TypeError) as error:
+        raise StoreError(
+            f"results: the trust panel does not fit schema version {SCHEMA_VERSION} ({error}). "
             "Write the run again with this version of macoaudit"
         ) from error
 
