@@ -24,7 +24,7 @@ packaged demo, ViT-Tiny, MobileNetV2):
   random phases; 0.40 and -0.08 at the sixth), as the source of this check found too.
 
 Source: Geirhos et al. 2024, "Don't trust your eyes: on the (un)reliability of feature
-visualizations" (arXiv 2306.04719), section 4.
+visualizations" (arXiv 2306.04719), the empirical check.
 """
 
 from collections.abc import Sequence
