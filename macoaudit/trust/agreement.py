@@ -26,8 +26,8 @@ from macoaudit.trust.setting import (
 
 # Cosines that differ by less are equal: float32 features of one picture differ by about this much.
 _TIE = 1e-6
-# Blind luck puts two or more of n images right in one of four panels, so twice the chance of 1 / n is
-# too low a bar; half of eight images it puts right in one of a hundred.
+# Blind luck puts two or more of n images right in one of four panels, so twice the chance of 1 / n
+# is too low a bar; half of eight images it puts right in one of a hundred.
 _LEAST_SHARE = 0.5
 
 

@@ -24,7 +24,7 @@ packaged demo, ViT-Tiny, MobileNetV2):
   random phases; 0.40 and -0.08 at the sixth), as the source of this check found too.
 
 Source: Geirhos et al. 2024, "Don't trust your eyes: on the (un)reliability of feature
-visualizations" (arXiv 2306.04719), section 4.
+visualizations" (arXiv 2306.04719), the empirical check.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ from macoaudit.trust.setting import TrustInput, Verdict, skipped, views
 # by this many standard errors: elsewhere the scale of the path has no length.
 _MIN_STANDARD_ERRORS = 2.0
 # Between pictures that have nothing to do with the references (random phases, noise: within 0.12 of
-# zero in the later half of three networks, eight images) and honest inversions (0.50 at least).
+# zero in the later half of three networks, 8 images) and honest inversions (0.45 at least, 6).
 _LOWEST_EXPECTED = 0.25
 
 
