@@ -207,8 +207,8 @@ def retained(name: str, scored: Scored, generator: torch.Generator) -> Retained 
     if room < _LEAST_ROOM:
         return Skipped(
             name,
-            f"the reference shows too little of it: drawn by the method it has a likeness of "
-            f"{scored.ceiling:.2f}, random-phase images {low:.2f}",
+            f"cannot be told from chance on this image: random-phase images have a likeness of "
+            f"{low:.2f}, the reference as the method can draw it {scored.ceiling:.2f}",
         )
     value = float(((observed.mean() - low) / room).clamp(0, 1))
     bounds: Sequence[float | None] = (None, None)

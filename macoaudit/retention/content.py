@@ -36,12 +36,12 @@ class ContentMap:
     @property
     def retained_frac(self) -> float:
         """Share of places above the 95th percentile of chance."""
-        return float((self.values > self.high).float().mean())
+        return int((self.values > self.high).sum()) / self.values.numel()
 
     @property
     def dropped_frac(self) -> float:
         """Share of places at or below the median of chance."""
-        return float((self.values <= self.low).float().mean())
+        return int((self.values <= self.low).sum()) / self.values.numel()
 
 
 def _unit(
