@@ -307,7 +307,7 @@ def test_printed_document_names_only_assets(small):
     scratch = folder.parent / "doc"
     (scratch / "assets").mkdir(parents=True, exist_ok=True)
     assets = {}
-    pictures = pdf_module._prepare_pictures(run, folder, scratch, assets)
+    pictures = pdf_module._prepare_pictures(build_view(run, LIMITS), folder, scratch, assets)
     fonts = {"regular": "asset:a", "semibold": "asset:b"}
     document = render_document(build_view(run, LIMITS), pictures, fonts)
     assert "data:" not in document
