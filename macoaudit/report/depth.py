@@ -61,7 +61,7 @@ def _chart(
         layers,
         series,
         top=1.0,
-        width_px=560.0,
+        width_px=540.0,
         height_px=230.0,
         label_px=190.0,
     )

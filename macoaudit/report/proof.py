@@ -50,6 +50,9 @@ def _deletion_chart(proof: Faithfulness, title: str) -> Chart | None:
             ("retained, moved", [point.moved_retained for point in proof.curve]),
             ("dropped, moved", [point.moved_dropped for point in proof.curve]),
         ],
+        width_px=300.0,
+        height_px=150.0,
+        label_px=92.0,
     )
 
 
