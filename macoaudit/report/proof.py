@@ -52,7 +52,7 @@ def _deletion_chart(proof: Faithfulness, title: str) -> Chart | None:
         ],
         width_px=300.0,
         height_px=150.0,
-        label_px=92.0,
+        label_px=106.0,
     )
 
 

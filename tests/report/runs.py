@@ -17,6 +17,7 @@ from macoaudit.results import (
     Run,
     Skipped,
     Transfer,
+    TrustCheck,
 )
 from tests import measured as examples
 
@@ -204,6 +205,44 @@ def volatile(started: str = "2026-01-02T03:04:05Z") -> dict[str, object]:
         "versions": {"python": "3.11.9", "torch": "2.13.0", "timm": "1.0.31"},
         "command_line": ["macoaudit", "invert", "samples/my photos", "--model", "vit_tiny"],
     }
+
+
+def make_hostile(run: Run) -> Run:
+    """Put a hostile name wherever a measure of a run records text."""
+
+    def spoil(image: ImageAudit, name: str) -> ImageAudit:
+        near = Exemplar(name, name, 0.5, image.files["reference"])
+        retention = replace(
+            image.retention,
+            space=name,
+            attributes={name: examples.retained(), "top5": Skipped(name, name)},
+            faithfulness=replace(examples.faithfulness(), fills=(name,))
+            if len(name) % 2
+            else Skipped(name, name),
+        )
+        points = {name: examples.retained(), "top5": Skipped(name, name)}
+        return replace(
+            image,
+            retention=retention,
+            plausibility=replace(image.plausibility, space=name),
+            depth=(DepthPoint(name, 0.9, points, image.files["reference"]),),
+            other_class=(near,),
+            inversions=tuple(replace(i, exemplars=(near,)) for i in image.inversions),
+            skipped=(Skipped(name, name),),
+        )
+
+    return replace(
+        run,
+        images=tuple(spoil(i, name) for i, name in zip(run.images, HOSTILE, strict=True)),
+        trust=tuple(
+            TrustCheck(
+                name, outcome, name if outcome == "skipped" else None, 0.1, 0.2, 1, {name: 1.0}
+            )
+            for name in HOSTILE
+            for outcome in ("not as expected", "skipped")
+        ),
+        summary={"retention": {name: {"mean": 0.5, "n": name} for name in HOSTILE}},
+    )
 
 
 SUMMARY = {
