@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,13 @@ from macoaudit.report.html import Key, Shown, shown
 from macoaudit.report.pictures import Encoded, jpeg
 from macoaudit.report.templates import environment, find_templates, read_template_file
 from macoaudit.report.view import Limits, View, build_view
-from macoaudit.results import Run
+from macoaudit.results import Retention, Run
 
 FILE_NAME = "report.pdf"
 LIMITS = Limits(cards=100, rows=1000, chunk=100, seeds=3, transfer=9)
 """A printed report shows less than the page: a card must fit on a sheet, and layout takes time."""
+MEASURED_CARDS = 40
+"""Cards with tables and drawings take two sheets each and some 10 MB of memory in layout."""
 SIDE_PX, SMALL_SIDE_PX = 384, 192
 """Longest side of a picture and of a small one; about 220 dots per inch in print."""
 EPOCH = "1767225600"
@@ -148,6 +150,12 @@ def _add_asset(folder: Path, assets: dict[str, str], data: bytes, media_type: st
     return f"{pdf_child.SCHEME}{name}"
 
 
+def limits_for(run: Run) -> Limits:
+    """Choose how much of a run is printed: fewer cards where they are large."""
+    measured = any(isinstance(image.retention, Retention) for image in run.images)
+    return replace(LIMITS, cards=MEASURED_CARDS) if measured else LIMITS
+
+
 def _prepare_pictures(
     view: View, folder: Path, scratch: Path, assets: dict[str, str]
 ) -> dict[Key, Shown]:
@@ -230,7 +238,7 @@ def render_pdf(run: Run, folder: Path, *, limits: ChildLimits | None = None) -> 
     Raises:
         ReportError: when it cannot be rendered.
     """
-    view = build_view(run, LIMITS)
+    view = build_view(run, limits_for(run))
     with tempfile.TemporaryDirectory(prefix="macoaudit-pdf-") as name:
         scratch, assets = Path(name), dict[str, str]()
         (scratch / "assets").mkdir()
