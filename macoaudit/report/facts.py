@@ -25,6 +25,13 @@ ORIGINS = {
     "factory": "made by the model card's factory",
 }
 
+PROOF_TILES = {
+    "retained_matters": "images whose retained region matters",
+    "dropped_does_not": "images whose dropped region does not",
+    "holds": "maps proven by deletion (both)",
+}
+"""Counts of the proof by deletion that a summary may have."""
+
 SETTING_PHRASES = {
     "preset": "preset {}",
     "n_steps": "at most {} steps",
@@ -64,10 +71,14 @@ def _class_tiles(run: Run) -> list[Fact]:
 
 def _check_tiles(run: Run) -> list[Fact]:
     """Counts of the proof by deletion, where the run recorded them, and of the trust checks."""
-    tiles = []
+    tiles: list[Fact] = []
     proof = run.summary.get("faithfulness")
-    if isinstance(proof, Mapping) and {"n", "holds"} <= proof.keys():
-        tiles.append(Fact("maps proven by deletion", f"{proof['holds']} of {proof['n']}"))
+    if isinstance(proof, Mapping) and "n" in proof:
+        tiles.extend(
+            Fact(name, f"{value_text(proof[key])} of {value_text(proof['n'])}")
+            for key, name in PROOF_TILES.items()
+            if key in proof
+        )
     if run.trust:
         count, left = trust_counts(run.trust)
         name = f"trust checks as expected{f' ({left})' if left else ''}"

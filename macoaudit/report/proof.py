@@ -34,8 +34,10 @@ def _statement(proof: Faithfulness, which: str) -> str:
     if not pair:
         return f"{text}."
     one, other = (fraction_text(number, 3) for number in pair)
-    equal = ", equal to the printed digits" if one == other else ""
-    return f"{text} ({one} against {other}{equal})."
+    note = ", equal to the printed digits" if one == other else ""
+    if one != other and true != ((float(one) > float(other)) == (which == "retained")):
+        note = "; the curve on record does not show it"
+    return f"{text} ({one} against {other}{note})."
 
 
 def _deletion_chart(proof: Faithfulness, title: str) -> Chart | None:

@@ -130,7 +130,9 @@ def keeping_sentence(retention: Retention) -> str:
     ]
     told = sum(bool(groups[key]) for key in ("kept", "partly", "dropped"))
     # The subject is said once; the clauses about what is open have none.
-    start = "Of this image, the network " if told else "Nothing is called kept or thrown away; "
+    start = (
+        "Of this image, the network " if told else "No attribute is called kept or thrown away; "
+    )
     if not clauses:
         start, clauses = "", ["No attribute was measured"]
     missing = [attribute_name(n) for n in names if n not in found]

@@ -137,7 +137,7 @@ def trust_warning(checks: Sequence[TrustCheck]) -> str | None:
     verb = "check is" if len(bad) == 1 else "checks are"
     return (
         f"{len(bad)} trust {verb} not as expected: {', '.join(bad)}. Read the pictures below with "
-        "that in mind; the trust checks say what it means."
+        "that in mind; the section on trust checks says what it means."
     )
 
 

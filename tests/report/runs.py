@@ -14,6 +14,7 @@ from macoaudit.results import (
     Inversion,
     ModelRecord,
     Prediction,
+    Retained,
     Run,
     Skipped,
     Transfer,
@@ -94,9 +95,21 @@ def with_measures(image: ImageAudit, number: int, others: list[tuple[str, str]])
     ``others`` are id and path of images that serve as natural neighbours.
     """
     retention = examples.retention(image.id, number % 3 != 1, len(image.inversions))
+    if not retention.faithfulness.holds:  # the curve has to show what the statement says
+        curve = tuple(
+            replace(p, moved_dropped=0.8 * p.dropped) for p in examples.faithfulness().curve
+        )
+        retention = replace(retention, faithfulness=replace(retention.faithfulness, curve=curve))
     if number % 5 == 4:
         gone = Skipped("deletion", "fewer than 16 patches")
         retention = replace(retention, faithfulness=gone)
+
+    if len(image.inversions) == 1:  # no interval without a second seed
+        attributes = {
+            name: replace(found, low=None, high=None) if isinstance(found, Retained) else found
+            for name, found in retention.attributes.items()
+        }
+        retention = replace(retention, attributes=attributes)
 
     def near(step: int) -> tuple[Exemplar, ...]:
         picked = [others[(number + step + k) % len(others)] for k in range(3)]
