@@ -36,8 +36,8 @@ from macoaudit.results import (
 )
 
 METHODS: Mapping[TransferMethod, str] = {
-    "class": "its own classes",
-    "prototype": "class folders' mean features",
+    "class": "own classes",
+    "prototype": "class folders",
 }
 """How a judge ranks classes: with its own, or by likeness to the mean of each class folder."""
 

@@ -178,8 +178,8 @@ def test_a_judge_of_few_classes_is_not_credited_for_its_first_five(tmp_path):
     rank_three = [replace(t, rank=3, top1_agrees=False, top5_agrees=True) for t in image.transfer]
     card = build_card(replace(image, transfer=tuple(rank_three)), "")
     assert [(t.method, t.verdict, t.rank) for t in card.transfer] == [
-        ("its own classes", "partly: among its first five", "3 of 1,000"),
-        ("class folders' mean features", "does not agree", "3 of 12"),
+        ("own classes", "partly: among its first five", "3 of 1,000"),
+        ("class folders", "does not agree", "3 of 12"),
     ]
     assert card.transfer[1].probability == "–"  # noqa: RUF001
     assert build_row(replace(image, transfer=tuple(rank_three)), None).transfer == "1 of 2"
