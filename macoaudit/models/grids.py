@@ -105,10 +105,11 @@ def _block_names(module: nn.Module) -> list[str]:
 
 
 def block_layers(model: LoadedModel) -> tuple[LayerInfo, ...]:
-    """List the network's blocks in the order in which they run; all layers when it has none."""
+    """List the network's blocks in the order in which they run; all layers when it has not two."""
     layers = [layer for layer in list_layers(model) if layer.name != PENULTIMATE]
     names = set(_block_names(model.module))
-    return tuple(layer for layer in layers if layer.name in names) or tuple(layers)
+    blocks = tuple(layer for layer in layers if layer.name in names)
+    return blocks if len(blocks) > 1 else tuple(layers)
 
 
 def content_layer(model: LoadedModel) -> GridLayer | None:

@@ -49,25 +49,26 @@ TEXTS: Mapping[str, CheckText] = {
     "parametrizations": CheckText(
         "share",
         "{} or more",
-        "Share of images whose inversion in another parametrisation (free Fourier magnitudes) is "
-        "nearer to their own inversion here than to that of any other image. The threshold is "
-        "twice chance, at most all.",
+        "Share of images whose inversion with a free Fourier spectrum is nearer to their own "
+        "inversion here than to that of any other image, in the features of a judge where there "
+        "is one. At least half of them have to be, all where there are two.",
         "Another way to draw would give another answer: the pictures would show the "
-        "parametrisation and not the image.",
+        "parametrization and not the image.",
     ),
     "initialisations": CheckText(
         "share",
         "{} or more",
         "Share of inversions whose nearest neighbour among the inversions from other seeds is of "
-        "the same image. The threshold is twice chance, at most all.",
+        "the same image, in the same features. At least half of them have to be.",
         "The random start would decide the picture: what it shows would be luck.",
     ),
     "layer path": CheckText(
         "number",
         "above {}",
         "Along the layers of the network: are inversions as like natural images of their class (1) "
-        "as these are to each other, or only as like as images of other classes (0)? The value is "
-        "the lowest over the layers.",
+        "as these are to each other, or no more like them than like other classes (0)? The value "
+        "is the lowest of the later half of the layers; pictures that have nothing to do with the "
+        "image stay below the threshold.",
         "The inversion would reach the target by a way through the network that no natural image "
         "takes, so it would say little about natural images.",
     ),
