@@ -13,7 +13,7 @@ PACKAGE = Path(macoaudit.__file__).parent
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("config", "results", "preprocessing", "files", "environment"),
-    ("images", "models", "spectrum"),
+    ("images", "models", "spectrum", "directions"),
     (
         "targets",
         "parametrization",
