@@ -16,6 +16,7 @@ from macoaudit.errors import UsageError
 
 Preset = Literal["macoaudit", "paper", "horama", "xplique"]
 Law = Literal["cosine", "linear"]
+Method = Literal["maco", "fourier", "pixel"]
 
 
 def _require(condition: bool, name: str, value: object, rule: str) -> None:
@@ -53,6 +54,40 @@ def constant(value: float) -> Ramp:
 
 
 @dataclass(frozen=True)
+class AffineViews:
+    """Views that shift, scale and rotate the canvas on grey: the transforms of Lucid.
+
+    Lucid's defaults on its canvas of 128 px: padding of 12 px, two jitters of 8 and 4 px, scales
+    0.9 to 1.1, rotations of -10 to 10 degrees (optvis/transform.py, commit 6dcc927). Lengths are
+    fractions of the canvas' side here, so that the canvas may have any size.
+
+    Source: Olah et al. 2017, "Feature Visualization", Distill.
+    """
+
+    pad_frac: float = 12 / 128
+    """How much of the view, over the canvas' side, lies outside the unmoved canvas."""
+    jitter_frac: float = 8 / 128
+    """Range of the shift before scaling and rotating, over the canvas' side."""
+    fine_jitter_frac: float = 4 / 128
+    """Range of the shift after them, over the canvas' side."""
+    scale_range: tuple[float, float] = (0.9, 1.1)
+    rotation_deg: float = 10.0
+    """Rotations are whole degrees from minus to plus this."""
+    upright_frac: float = 5 / 26
+    """Share of the views that are not rotated at all, besides those that draw 0 degrees."""
+    fill: float = 0.5
+    """Grey around the canvas, in image_01."""
+
+    def __post_init__(self) -> None:
+        for name in ("pad_frac", "jitter_frac", "fine_jitter_frac", "upright_frac", "fill"):
+            value = getattr(self, name)
+            _require(0 <= value <= 1, name, value, "use 0 to 1")
+        low, high = self.scale_range
+        _require(0 < low <= high, "scale_range", self.scale_range, "use 0 < low <= high")
+        _require(0 <= self.rotation_deg <= 180, "rotation_deg", self.rotation_deg, "use 0 to 180")
+
+
+@dataclass(frozen=True)
 class ViewConfig:
     """Random views of the canvas that the network sees at each step: crops, erasing, noise.
 
@@ -85,6 +120,8 @@ class ViewConfig:
     """Standard deviation of normal noise, in units of image_01."""
     noise_stage: Literal["canvas", "view"] = "view"
     """Whether noise is added to the canvas before the crop, or to each view after it."""
+    affine: AffineViews | None = None
+    """Shift, scale and rotate the canvas in place of cropping and erasing; None: crops."""
 
     def __post_init__(self) -> None:
         _require(self.n_crops >= 1, "n_crops", self.n_crops, "use at least 1")
@@ -285,6 +322,15 @@ def preset(name: str) -> MacoConfig:
 ReportFormat = Literal["html", "pdf"]
 
 
+def _require_judges(judges: tuple[str, ...]) -> None:
+    twice = sorted({name for name in judges if judges.count(name) > 1})
+    if twice:
+        raise UsageError(f"--judge: {', '.join(twice)} came twice; name each judge once")
+    if "none" in judges and len(judges) > 1:
+        others = ", ".join(name for name in judges if name != "none")
+        raise UsageError(f"--judge: 'none' came with {others}; give 'none' alone, or judges")
+
+
 @dataclass(frozen=True)
 class InvertConfig:
     """Settings of one ``macoaudit invert``."""
@@ -335,12 +381,7 @@ class InvertConfig:
         _require(
             self.precision in ("fp32", "bf16"), "--precision", self.precision, "use fp32 or bf16"
         )
-        twice = sorted({name for name in self.judges if self.judges.count(name) > 1})
-        if twice:
-            raise UsageError(f"--judge: {', '.join(twice)} came twice; name each judge once")
-        if "none" in self.judges and len(self.judges) > 1:
-            others = ", ".join(name for name in self.judges if name != "none")
-            raise UsageError(f"--judge: 'none' came with {others}; give 'none' alone, or judges")
+        _require_judges(self.judges)
         twice = sorted({name for name in self.layers if self.layers.count(name) > 1})
         _require(not twice, "--layers", ",".join(self.layers), "name each layer once")
         if (self.layers or self.depth_profile) and not self.measures:
@@ -370,5 +411,128 @@ class InvertConfig:
             "measures": self.measures,
             "trust": self.trust,
             "max_bad_frac": self.max_bad_frac,
+            "maco": self.maco.to_json(),
+        }
+
+
+def lucid_views() -> ViewConfig:
+    """Views of the Fourier and pixel baselines: Lucid's transforms, no noise, nothing erased."""
+    return ViewConfig(affine=AffineViews())
+
+
+def drawing_settings(method: Method, name: str = "macoaudit") -> MacoConfig:
+    """Settings of a visualisation: a preset, with Lucid's views for the baselines.
+
+    A visualisation never stops early: the preset's tolerance is one of cosines, and scores of
+    targets have units of their own.
+
+    Args:
+        method: ``maco``, ``fourier`` or ``pixel``.
+        name: a preset.
+
+    Raises:
+        UsageError: when there is no such preset or method, or the preset is one of MACO's
+            descendants and the method is not MACO.
+    """
+    config = dataclasses.replace(preset(name), tolerance=0.0)
+    _require(method in get_args(Method), "--method", method, f"use {', '.join(get_args(Method))}")
+    if method == "maco":
+        return config
+    if name != "macoaudit":
+        raise UsageError(f"--compat {name} is a way to draw MACO; leave it out with --method {method}")
+    return dataclasses.replace(config, views=lucid_views())
+
+
+@dataclass(frozen=True)
+class TargetConfig:
+    """What is drawn, as the command line names it; see :mod:`macoaudit.targets.parsing`."""
+
+    logits: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    neurons: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    directions: tuple[Path, ...] = ()
+    """Files of directions; all their rows are drawn."""
+    layer: str | None = None
+    """Layer of the directions."""
+    direction_form: str = "dot"
+    sums: tuple[str, ...] = ()
+    sum_files: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.directions and self.layer is None:
+            raise UsageError("--directions came without --layer; name the layer they belong to")
+        if self.layer is not None and not self.directions:
+            raise UsageError(
+                f"--layer {self.layer} came without --directions; channels, neurons, tokens and "
+                "heads name their layer themselves, as --channels LAYER:0-15"
+            )
+        named = (self.logits, self.channels, self.neurons, self.tokens, self.heads)
+        if not any((*named, self.directions, self.sums, self.sum_files)):
+            raise UsageError(
+                "nothing to draw; name targets with --logits, --channels, --neurons, --tokens, "
+                "--heads, --directions, --sum or --sums"
+            )
+
+
+@dataclass(frozen=True)
+class VisualizeConfig:
+    """Settings of one ``macoaudit visualize``."""
+
+    model: str
+    targets: TargetConfig
+    out: Path
+    method: Method = "maco"
+    weights: str | None = None
+    """None: the model's own; ``random``; or a file."""
+    device: str = "cpu"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    maco: MacoConfig = dataclasses.field(default_factory=lambda: drawing_settings("maco"))
+    spectrum: Path | None = None
+    """None: the packaged natural spectrum."""
+    n_seeds: int = 1
+    seed: int = 0
+    """First seed; picture ``k`` of a target has seed ``seed + k``."""
+    batch_size: int = 8
+    """Pictures optimised at once. Changes numbers by rounding only."""
+    judges: tuple[str, ...] = ()
+    """As in :class:`InvertConfig`."""
+    accentuate: Path | None = None
+    """Start from this image and draw what would make it more so; None: random starts."""
+    keep: float = 1.0
+    """Weight of the penalty on leaving the image's activation, with ``accentuate``."""
+    keep_layer: str = "penultimate"
+    """Layer whose activation of the image is to be kept."""
+    formats: tuple[ReportFormat, ...] = ("html", "pdf")
+    resume: bool = True
+    allow_pickle: bool = False
+    offline: bool = False
+
+    def __post_init__(self) -> None:
+        _require(self.n_seeds >= 1, "--seeds", self.n_seeds, "use at least 1")
+        _require(self.seed >= 0, "--seed", self.seed, "use 0 or more")
+        _require(self.batch_size >= 1, "--batch-size", self.batch_size, "use at least 1")
+        _require(self.method in get_args(Method), "--method", self.method, f"use {get_args(Method)}")
+        _require(math.isfinite(self.keep) and self.keep >= 0, "--keep", self.keep, "use 0 or more")
+        _require_judges(self.judges)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of each target's pictures."""
+        return tuple(range(self.seed, self.seed + self.n_seeds))
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting that changes numbers, as plain data, but the targets."""
+        return {
+            "method": self.method,
+            "weights": self.weights,
+            "precision": self.precision,
+            "seeds": list(self.seeds),
+            "batch_size": self.batch_size,
+            "judges": list(self.judges),
+            "accentuate": None if self.accentuate is None else self.accentuate.name,
+            "keep": None if self.accentuate is None else self.keep,
+            "keep_layer": None if self.accentuate is None else self.keep_layer,
             "maco": self.maco.to_json(),
         }

@@ -225,6 +225,7 @@ def _heads_source(model: LoadedModel, layer: str) -> _Source:
                 f"--heads {layer}: the projection takes {tuple(value.shape)}, which is not "
                 f"(batch, token, {n_heads} heads x dim). Name another layer"
             )
-        return value.unflatten(-1, (n_heads, -1)).transpose(1, 2)
+        batch, tokens, width = value.shape
+        return value.reshape(batch, tokens, n_heads, width // n_heads).transpose(1, 2)
 
     return _Source(cast(nn.Module, cast(Any, attention).proj), True, cut)

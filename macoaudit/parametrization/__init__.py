@@ -1,8 +1,9 @@
-"""From free parameters to images, with gradients in closed form: MACO phases, Fourier spectra."""
+"""From free parameters to images, with gradients in closed form: MACO phases, Fourier spectra, pixels."""
 
 from macoaudit.parametrization.building import (
     build_fourier,
     build_parametrization,
+    build_pixels,
 )
 from macoaudit.parametrization.fourier import FourierParametrization
 from macoaudit.parametrization.maco import (
@@ -14,14 +15,17 @@ from macoaudit.parametrization.maco import (
     self_conjugate_columns,
     tie_phase,
 )
+from macoaudit.parametrization.pixel import PixelParametrization
 
 __all__ = [
     "LUCID_COLOR_MATRIX",
     "Decoded",
     "FourierParametrization",
     "MacoParametrization",
+    "PixelParametrization",
     "build_fourier",
     "build_parametrization",
+    "build_pixels",
     "frequency_step",
     "mix_colors",
     "self_conjugate_columns",

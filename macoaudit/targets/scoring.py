@@ -37,7 +37,7 @@ class Slots:
         for layout in self.layouts:
             if layout.reading == reading:
                 part = activations[..., start : start + layout.size]
-                return part.unflatten(-1, layout.shape)
+                return part.reshape(*part.shape[:-1], *layout.shape)
             start += layout.size
         raise UsageError(f"target: layer {reading.layer} is not among those read")
 
@@ -109,7 +109,8 @@ def target_score(target: Target, value: Tensor, layout: Layout) -> Float[Tensor,
             )
             if target.form == "cosine":
                 return cosine(pooled, vector.expand_as(pooled))
-            return pooled @ vector
+            product: Tensor = pooled @ vector
+            return product
 
 
 def _place(target: Target, layout: Layout) -> int:
