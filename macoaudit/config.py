@@ -16,10 +16,14 @@ from macoaudit.errors import UsageError
 
 Preset = Literal["macoaudit", "paper", "horama", "xplique"]
 Law = Literal["cosine", "linear"]
-Method = Literal["maco", "fourier", "pixel"]
 
 
-def _require(condition: bool, name: str, value: object, rule: str) -> None:
+def require(condition: bool, name: str, value: object, rule: str) -> None:
+    """Refuse a setting.
+
+    Raises:
+        UsageError: when the condition does not hold; it names the setting, what came and the rule.
+    """
     if not condition:
         raise UsageError(f"{name} is {value!r}; {rule}")
 
@@ -37,10 +41,10 @@ class Ramp:
     law: Law = "cosine"
 
     def __post_init__(self) -> None:
-        _require(self.law in get_args(Law), "ramp law", self.law, "use 'cosine' or 'linear'")
+        require(self.law in get_args(Law), "ramp law", self.law, "use 'cosine' or 'linear'")
         for name in ("start", "end"):
             value = getattr(self, name)
-            _require(math.isfinite(value), f"ramp {name}", value, "it must be finite")
+            require(math.isfinite(value), f"ramp {name}", value, "it must be finite")
 
     def value(self, fraction: float) -> float:
         """Value at ``fraction`` of the run, 0 to 1."""
@@ -81,10 +85,10 @@ class AffineViews:
     def __post_init__(self) -> None:
         for name in ("pad_frac", "jitter_frac", "fine_jitter_frac", "upright_frac", "fill"):
             value = getattr(self, name)
-            _require(0 <= value <= 1, name, value, "use 0 to 1")
+            require(0 <= value <= 1, name, value, "use 0 to 1")
         low, high = self.scale_range
-        _require(0 < low <= high, "scale_range", self.scale_range, "use 0 < low <= high")
-        _require(0 <= self.rotation_deg <= 180, "rotation_deg", self.rotation_deg, "use 0 to 180")
+        require(0 < low <= high, "scale_range", self.scale_range, "use 0 < low <= high")
+        require(0 <= self.rotation_deg <= 180, "rotation_deg", self.rotation_deg, "use 0 to 180")
 
 
 @dataclass(frozen=True)
@@ -124,23 +128,23 @@ class ViewConfig:
     """Shift, scale and rotate the canvas in place of cropping and erasing; None: crops."""
 
     def __post_init__(self) -> None:
-        _require(self.n_crops >= 1, "n_crops", self.n_crops, "use at least 1")
+        require(self.n_crops >= 1, "n_crops", self.n_crops, "use at least 1")
         low, high = self.side_range
-        _require(0 < low <= high <= 1, "side_range", self.side_range, "use 0 < low <= high <= 1")
-        _require(0 <= self.settle_frac <= 1, "settle_frac", self.settle_frac, "use 0 to 1")
-        _require(self.center_sd > 0, "center_sd", self.center_sd, "it must be positive")
+        require(0 < low <= high <= 1, "side_range", self.side_range, "use 0 < low <= high <= 1")
+        require(0 <= self.settle_frac <= 1, "settle_frac", self.settle_frac, "use 0 to 1")
+        require(self.center_sd > 0, "center_sd", self.center_sd, "it must be positive")
         for fraction in (0.0, 1.0):
             first, second = self.side_low.value(fraction), self.side_high.value(fraction)
             if self.side_law == "uniform":
                 ok, rule = low <= first <= second <= high, "low <= high within side_range"
             else:
                 ok, rule = low <= first <= high and second > 0, "mean within side_range, sd > 0"
-            _require(ok, "side_low, side_high", (first, second), f"need {rule}")
+            require(ok, "side_low, side_high", (first, second), f"need {rule}")
             for name in ("noise_uniform", "noise_normal"):
                 value = getattr(self, name).value(fraction)
-                _require(value >= 0, name, value, "it must not be negative")
+                require(value >= 0, name, value, "it must not be negative")
             erased = self.cutout.value(fraction)
-            _require(0 <= erased < 1, "cutout", erased, "use 0 (none) to below 1")
+            require(0 <= erased < 1, "cutout", erased, "use 0 (none) to below 1")
 
 
 @dataclass(frozen=True)
@@ -166,10 +170,10 @@ class PhaseConfig:
     mid-grey. With ``standardize`` the linear image is centred on zero and the slope is 1."""
 
     def __post_init__(self) -> None:
-        _require(self.squash_slope > 0, "squash_slope", self.squash_slope, "it must be positive")
+        require(self.squash_slope > 0, "squash_slope", self.squash_slope, "it must be positive")
         if self.value_range is not None:
             low, high = self.value_range
-            _require(low < high, "value_range", self.value_range, "use low < high")
+            require(low < high, "value_range", self.value_range, "use low < high")
 
 
 # Chosen by measurement: docs/results.md, "The default preset".
@@ -211,17 +215,17 @@ class MacoConfig:
     patience: int = 6
 
     def __post_init__(self) -> None:
-        _require(self.preset in get_args(Preset), "preset", self.preset, f"use {get_args(Preset)}")
-        _require(self.n_steps >= 1, "steps", self.n_steps, "use at least 1")
+        require(self.preset in get_args(Preset), "preset", self.preset, f"use {get_args(Preset)}")
+        require(self.n_steps >= 1, "steps", self.n_steps, "use at least 1")
         if self.canvas_px is not None:
-            _require(self.canvas_px >= 16, "canvas", self.canvas_px, "use at least 16 px")
+            require(self.canvas_px >= 16, "canvas", self.canvas_px, "use at least 16 px")
         for fraction in (0.0, 1.0):
             value = self.learning_rate.value(fraction)
-            _require(value >= 0, "learning_rate", value, "it must not be negative")
-        _require(self.sparsity >= 0, "sparsity", self.sparsity, "it must not be negative")
-        _require(self.frequency_knee > 0, "frequency_knee", self.frequency_knee, "must be > 0")
-        _require(self.tolerance >= 0, "tolerance", self.tolerance, "it must not be negative")
-        _require(self.patience >= 1, "patience", self.patience, "use at least 1")
+            require(value >= 0, "learning_rate", value, "it must not be negative")
+        require(self.sparsity >= 0, "sparsity", self.sparsity, "it must not be negative")
+        require(self.frequency_knee > 0, "frequency_knee", self.frequency_knee, "must be > 0")
+        require(self.tolerance >= 0, "tolerance", self.tolerance, "it must not be negative")
+        require(self.patience >= 1, "patience", self.patience, "use at least 1")
 
     def to_json(self) -> dict[str, Any]:
         """All settings as nested plain data."""
@@ -322,7 +326,12 @@ def preset(name: str) -> MacoConfig:
 ReportFormat = Literal["html", "pdf"]
 
 
-def _require_judges(judges: tuple[str, ...]) -> None:
+def require_judges(judges: tuple[str, ...]) -> None:
+    """Refuse judges that are named twice, or beside ``none``.
+
+    Raises:
+        UsageError: when they are.
+    """
     twice = sorted({name for name in judges if judges.count(name) > 1})
     if twice:
         raise UsageError(f"--judge: {', '.join(twice)} came twice; name each judge once")
@@ -375,20 +384,20 @@ class InvertConfig:
     is always tolerated as long as another one is fine."""
 
     def __post_init__(self) -> None:
-        _require(self.n_seeds >= 1, "--seeds", self.n_seeds, "use at least 1")
-        _require(self.seed >= 0, "--seed", self.seed, "use 0 or more")
-        _require(self.batch_size >= 1, "--batch-size", self.batch_size, "use at least 1")
-        _require(
+        require(self.n_seeds >= 1, "--seeds", self.n_seeds, "use at least 1")
+        require(self.seed >= 0, "--seed", self.seed, "use 0 or more")
+        require(self.batch_size >= 1, "--batch-size", self.batch_size, "use at least 1")
+        require(
             self.precision in ("fp32", "bf16"), "--precision", self.precision, "use fp32 or bf16"
         )
-        _require_judges(self.judges)
+        require_judges(self.judges)
         twice = sorted({name for name in self.layers if self.layers.count(name) > 1})
-        _require(not twice, "--layers", ",".join(self.layers), "name each layer once")
+        require(not twice, "--layers", ",".join(self.layers), "name each layer once")
         if (self.layers or self.depth_profile) and not self.measures:
             raise UsageError("--no-measures came with a depth profile, which is made of measures")
         k = self.plausibility_k
-        _require(k >= 1, "--neighbours", k, "use at least 1")
-        _require(0 <= self.max_bad_frac <= 1, "--max-bad", self.max_bad_frac, "use 0 to 1")
+        require(k >= 1, "--neighbours", k, "use at least 1")
+        require(0 <= self.max_bad_frac <= 1, "--max-bad", self.max_bad_frac, "use 0 to 1")
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -411,128 +420,5 @@ class InvertConfig:
             "measures": self.measures,
             "trust": self.trust,
             "max_bad_frac": self.max_bad_frac,
-            "maco": self.maco.to_json(),
-        }
-
-
-def lucid_views() -> ViewConfig:
-    """Views of the Fourier and pixel baselines: Lucid's transforms, no noise, nothing erased."""
-    return ViewConfig(affine=AffineViews())
-
-
-def drawing_settings(method: Method, name: str = "macoaudit") -> MacoConfig:
-    """Settings of a visualisation: a preset, with Lucid's views for the baselines.
-
-    A visualisation never stops early: the preset's tolerance is one of cosines, and scores of
-    targets have units of their own.
-
-    Args:
-        method: ``maco``, ``fourier`` or ``pixel``.
-        name: a preset.
-
-    Raises:
-        UsageError: when there is no such preset or method, or the preset is one of MACO's
-            descendants and the method is not MACO.
-    """
-    config = dataclasses.replace(preset(name), tolerance=0.0)
-    _require(method in get_args(Method), "--method", method, f"use {', '.join(get_args(Method))}")
-    if method == "maco":
-        return config
-    if name != "macoaudit":
-        raise UsageError(f"--compat {name} is a way to draw MACO; leave it out with --method {method}")
-    return dataclasses.replace(config, views=lucid_views())
-
-
-@dataclass(frozen=True)
-class TargetConfig:
-    """What is drawn, as the command line names it; see :mod:`macoaudit.targets.parsing`."""
-
-    logits: tuple[str, ...] = ()
-    channels: tuple[str, ...] = ()
-    neurons: tuple[str, ...] = ()
-    tokens: tuple[str, ...] = ()
-    heads: tuple[str, ...] = ()
-    directions: tuple[Path, ...] = ()
-    """Files of directions; all their rows are drawn."""
-    layer: str | None = None
-    """Layer of the directions."""
-    direction_form: str = "dot"
-    sums: tuple[str, ...] = ()
-    sum_files: tuple[Path, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.directions and self.layer is None:
-            raise UsageError("--directions came without --layer; name the layer they belong to")
-        if self.layer is not None and not self.directions:
-            raise UsageError(
-                f"--layer {self.layer} came without --directions; channels, neurons, tokens and "
-                "heads name their layer themselves, as --channels LAYER:0-15"
-            )
-        named = (self.logits, self.channels, self.neurons, self.tokens, self.heads)
-        if not any((*named, self.directions, self.sums, self.sum_files)):
-            raise UsageError(
-                "nothing to draw; name targets with --logits, --channels, --neurons, --tokens, "
-                "--heads, --directions, --sum or --sums"
-            )
-
-
-@dataclass(frozen=True)
-class VisualizeConfig:
-    """Settings of one ``macoaudit visualize``."""
-
-    model: str
-    targets: TargetConfig
-    out: Path
-    method: Method = "maco"
-    weights: str | None = None
-    """None: the model's own; ``random``; or a file."""
-    device: str = "cpu"
-    precision: Literal["fp32", "bf16"] = "fp32"
-    maco: MacoConfig = dataclasses.field(default_factory=lambda: drawing_settings("maco"))
-    spectrum: Path | None = None
-    """None: the packaged natural spectrum."""
-    n_seeds: int = 1
-    seed: int = 0
-    """First seed; picture ``k`` of a target has seed ``seed + k``."""
-    batch_size: int = 8
-    """Pictures optimised at once. Changes numbers by rounding only."""
-    judges: tuple[str, ...] = ()
-    """As in :class:`InvertConfig`."""
-    accentuate: Path | None = None
-    """Start from this image and draw what would make it more so; None: random starts."""
-    keep: float = 1.0
-    """Weight of the penalty on leaving the image's activation, with ``accentuate``."""
-    keep_layer: str = "penultimate"
-    """Layer whose activation of the image is to be kept."""
-    formats: tuple[ReportFormat, ...] = ("html", "pdf")
-    resume: bool = True
-    allow_pickle: bool = False
-    offline: bool = False
-
-    def __post_init__(self) -> None:
-        _require(self.n_seeds >= 1, "--seeds", self.n_seeds, "use at least 1")
-        _require(self.seed >= 0, "--seed", self.seed, "use 0 or more")
-        _require(self.batch_size >= 1, "--batch-size", self.batch_size, "use at least 1")
-        _require(self.method in get_args(Method), "--method", self.method, f"use {get_args(Method)}")
-        _require(math.isfinite(self.keep) and self.keep >= 0, "--keep", self.keep, "use 0 or more")
-        _require_judges(self.judges)
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """The seeds of each target's pictures."""
-        return tuple(range(self.seed, self.seed + self.n_seeds))
-
-    def settings(self) -> dict[str, Any]:
-        """Every setting that changes numbers, as plain data, but the targets."""
-        return {
-            "method": self.method,
-            "weights": self.weights,
-            "precision": self.precision,
-            "seeds": list(self.seeds),
-            "batch_size": self.batch_size,
-            "judges": list(self.judges),
-            "accentuate": None if self.accentuate is None else self.accentuate.name,
-            "keep": None if self.accentuate is None else self.keep,
-            "keep_layer": None if self.accentuate is None else self.keep_layer,
             "maco": self.maco.to_json(),
         }

@@ -25,6 +25,7 @@ from macoaudit.targets import InversionObjective, checked_goal, cosine, without_
 
 Images = Float[Tensor, "image channel height width"]
 
+
 @dataclass(frozen=True)
 class Inverted:
     """Inversions of a batch, one row a member (image-major: every seed of the first image first).

@@ -158,7 +158,9 @@ def visualize(
             given = _take(images, accent.image_01.to(device), canvas, len(members), read)
         start_01 = whole_view(images.decode().image_01, view_size)
         objective = plain if accent is None else _accented(plain, accent, given)
-        dead = _unresponsive(read, plain, start_01) if accent is not None else [False] * len(members)
+        dead = (
+            _unresponsive(read, plain, start_01) if accent is not None else [False] * len(members)
+        )
         result = optimize(
             on_value_range(read, model, config),
             images,

@@ -13,7 +13,7 @@ PACKAGE = Path(macoaudit.__file__).parent
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("config", "results", "preprocessing", "files", "environment"),
-    ("images", "models", "spectrum", "directions"),
+    ("images", "models", "spectrum", "directions", "drawing_config"),
     (
         "targets",
         "parametrization",
