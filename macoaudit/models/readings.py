@@ -33,7 +33,7 @@ ReadingKind = Literal["logits", "layer", "heads"]
 
 @dataclass(frozen=True)
 class Reading:
-    """One thing to read: the logits, a layer's output, or what a layer's attention heads put out."""
+    """One thing to read: logits, a layer's output, or what its attention heads put out."""
 
     kind: ReadingKind
     layer: str

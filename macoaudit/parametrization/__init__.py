@@ -1,4 +1,4 @@
-"""From free parameters to images, with gradients in closed form: MACO phases, Fourier spectra, pixels."""
+"""From free parameters to images, with gradients in closed form: MACO, Fourier, pixels."""
 
 from macoaudit.parametrization.building import (
     build_fourier,
