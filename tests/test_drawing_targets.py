@@ -1,4 +1,4 @@
-"""Targets: values by hand, independent of batch mates, linear in the weights, refused when absent."""
+"""Targets: values by hand, independent of batch mates, linear in the weights, or refused."""
 
 import hashlib
 import json
@@ -118,7 +118,11 @@ class TestValues:
         assert float(TargetObjective([goal], slots).scores(flat[None, None])) == 18 - 4
 
     def test_views_and_members_each_have_their_own_score(self, generator):
-        targets = [Target("channel", "conv", 0), Target("neuron", "conv", 1), Target("channel", "conv", 1)]
+        targets = [
+            Target("channel", "conv", 0),
+            Target("neuron", "conv", 1),
+            Target("channel", "conv", 1),
+        ]
         slots = make_slots([MAPS])
         values = torch.randn(3, 2, 12, generator=generator)
         objective = TargetObjective(targets, slots)
@@ -350,9 +354,7 @@ class TestParsing:
         ]
         assert parse_sum("-2e-1*logit:0", LABELS).terms[0].weight == -0.2
         assert parse_sum("-logit:0", LABELS).terms[0].weight == -1
-        assert goal.text == (
-            "1 x 7up (logit 3) - 0.5 x tiger cat (logit 1) + 1 x conv, channel 7"
-        )
+        assert goal.text == ("1 x 7up (logit 3) - 0.5 x tiger cat (logit 1) + 1 x conv, channel 7")
         assert goal.class_index is None
         assert parse_sum("logit:2", LABELS).class_index == 2
         assert parse_sum("-1*logit:2", LABELS).class_index is None
