@@ -44,20 +44,12 @@ class Linear(nn.Module):
         return self.head(self.flat(image))
 
 
-class Ceiling(Linear):
-    """Class 2 can only fall from where any image starts; class 3 is not finite."""
+class Broken(Linear):
+    """The last class is not finite."""
 
     def forward(self, image):
         logits = super().forward(image)
-        bad = logits[:, :1] * torch.nan
-        return torch.cat(
-            [
-                logits[:, :2],
-                -image.flatten(1).std(1, keepdim=True) * 0 - logits[:, :1].abs() * 1e-30,
-                bad,
-            ],
-            1,
-        )
+        return torch.cat([logits[:, :3], logits[:, 3:] * torch.nan], 1)
 
 
 def wrapped(module: nn.Module) -> LoadedModel:
@@ -150,12 +142,12 @@ class TestOutcomes:
         alone = draw(linear, [logit(0)])
         torch.testing.assert_close(alone.image_01[0], drawn.image_01[1])
 
-    def test_no_gain_is_unreachable_and_nan_is_failed(self):
-        drawn = draw(wrapped(Ceiling()), [logit(2), logit(3), logit(0)])
-        assert drawn.statuses[0] in ("unreachable", "dead")
-        assert drawn.statuses[1:] == ("failed", "failed")  # every logits row holds the NaN
+    def test_a_number_that_is_not_finite_is_a_failure(self):
+        drawn = draw(wrapped(Broken()), [logit(3)])
+        assert drawn.statuses == ("failed",)
+        assert "not finite" in str(drawn.reasons[0])
 
-    def test_a_falling_score_is_unreachable(self, linear):
+    def test_a_score_that_did_not_rise_is_unreachable(self, linear):
         """With a step of zero the picture is the start, so nothing was gained."""
         drawn = draw(linear, [logit(0)], replace(SHORT, learning_rate=constant(0.0)))
         assert drawn.statuses == ("unreachable",)
