@@ -83,6 +83,7 @@ class Visualized:
     start_score: Float[Tensor, " member"]
     """Of the image that the search started from."""
     start_01: Float[Tensor, "member channel height width"]
+    """At the size the network sees, rounded as the pictures are."""
     image_score: Float[Tensor, " member"] | None
     """Of the given image itself; None without one."""
     similarity: Float[Tensor, " member"] | None
@@ -156,7 +157,7 @@ def visualize(
         given = None
         if accent is not None:
             given = _take(images, accent.image_01.to(device), canvas, len(members), read)
-        start_01 = whole_view(images.decode().image_01, view_size)
+        start_01 = _written(whole_view(images.decode().image_01, view_size))
         objective = plain if accent is None else _accented(plain, accent, given)
         dead = (
             _unresponsive(read, plain, start_01) if accent is not None else [False] * len(members)
@@ -195,6 +196,11 @@ def _check(
             f"spectrum: it has {held} channels, the model's images {channels}; measure one with "
             "'macoaudit spectrum'"
         )
+
+
+def _written(image_01: Tensor) -> Tensor:
+    """Round to 8 bits, as pictures are written: start and end are scored alike."""
+    return (image_01 * 255).round() / 255
 
 
 def _take(
@@ -252,7 +258,7 @@ def _measured(
 ) -> Visualized:
     """Score the finished pictures as a whole and say what became of each target."""
     view_size = model.preprocessing.input_size
-    image_01 = (result.image_01 * 255).round() / 255
+    image_01 = _written(result.image_01)
     seen = whole_view(image_01, view_size)
     activations = read(seen).float()
     score = plain.scores(activations[:, None])[:, 0]

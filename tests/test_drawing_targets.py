@@ -113,7 +113,7 @@ class TestValues:
 
     def test_a_sum_reaches_over_layers(self):
         slots = make_slots([LOGITS, MAPS])
-        goal = WeightedSum((Term(2, Target("logit", index=4)), Term(-1, Target("neuron", "conv"))))
+        goal = WeightedSum((Term(2.0, Target("logit", index=4)), Term(-1.0, Target("neuron", "conv"))))
         flat = torch.cat([torch.tensor([0.0, 0, 0, 0, 9]), counting(MAPS).flatten()])
         assert float(TargetObjective([goal], slots).scores(flat[None, None])) == 18 - 4
 
@@ -141,7 +141,7 @@ class TestValues:
         matrix = torch.randn(5, 12, generator=generator)
         image = torch.randn(1, 12, generator=generator, requires_grad=True)
         goal = WeightedSum(
-            (Term(1, Target("logit", index=2)), Term(-0.5, Target("logit", index=4)))
+            (Term(1.0, Target("logit", index=2)), Term(-0.5, Target("logit", index=4)))
         )
         scores = TargetObjective([goal], make_slots([LOGITS])).scores((image @ matrix.T)[None])
         (gradient,) = torch.autograd.grad(scores.sum(), image)
@@ -286,7 +286,7 @@ class TestReadings:
             read_layouts(tiny_vit, (Reading("heads", "blokcs.1"),))
 
     def test_logits_of_a_network_without_classes(self, tmp_path):
-        model = load_model(str(write_card(tmp_path, classes=0)), weights="random")
+        model = load_model(str(write_card(tmp_path, classes=0)))
         with pytest.raises(Exception, match="has no classes"):
             read_layouts(model, (Reading("logits", "logits"), Reading("layer", "body")))
 
@@ -425,7 +425,7 @@ class TestFiles:
 
 def test_a_record_says_everything_but_the_vector():
     target = Target("direction", "conv", 4, vector=(1.0, 0.5), form="cosine", name="probe")
-    goal = WeightedSum((Term(2, target),), name="mine")
+    goal = WeightedSum((Term(2.0, target),), name="mine")
     (term,) = goal.record()
     assert (term.weight, term.kind, term.layer, term.index) == (2, "direction", "conv", 4)
     assert (term.form, term.vector_sha256, goal.text) == ("cosine", target.vector_sha256, "mine")

@@ -57,7 +57,7 @@ def make(folder, pictures: tuple[Visualization, ...]) -> Run:
     for one in pictures:
         for name in one.files.values():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(natural(rng, 48)).save(folder / name)
+            Image.fromarray(natural(rng, 128)).save(folder / name)
     run = make_run(folder, 1, share_pictures=True)
     return replace(
         run, command="visualize", images=(), trust=(), visualizations=pictures, summary={}
