@@ -84,7 +84,7 @@ def matched_places(
 def content_map(
     reference: Float[Tensor, "channel rows columns"],
     inversions: Features,
-    baseline: Float[Tensor, "donor image channel rows columns"],
+    baseline: Float[Tensor, "donor member channel rows columns"],
     center: Float[Tensor, " channel"],
 ) -> ContentMap:
     """Measure which places of a reference return in its inversions; see the module for the formula.
@@ -111,7 +111,9 @@ def content_map(
     return ContentMap(values, float(chance.median()), float(torch.quantile(chance, 0.95)))
 
 
-def patch_features(image_01: Float[Tensor, "image channel height width"]) -> Features:
+def patch_features(
+    image_01: Float[Tensor, "image channel height width"],
+) -> Float[Tensor, "image feature rows columns"]:
     """Describe the places of an image without a network: mean colour and oriented contrast.
 
     Fourteen places a side (fewer on a small image), each with its mean colour and the mean absolute
