@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from macoaudit import __version__
-from macoaudit.audit import AuditedImage, Reference, audit_group
+from macoaudit.audit import NOT_MEASURED, AuditedImage, Reference, audit_group
 from macoaudit.config import InvertConfig
 from macoaudit.environment import device_name, versions
 from macoaudit.errors import ImageError, ReportError, UsageError
@@ -242,9 +242,11 @@ class _Job:
             for judge, reason in zip(setup.prototype_judges, setup.not_by_class, strict=True)
             if judge.name not in judged
         ]
-        skipped = [*setup.skipped, *by_prototype, *self._skipped]
+        skipped = [*setup.skipped, *by_prototype, *self._skipped, *_no_trust(config)]
         if interrupted:
             skipped.append(Skipped("invert", "the run was interrupted"))
+            if config.measures:
+                images = tuple(_unmeasured(image) for image in images)
         return Run(
             command="invert",
             status="incomplete" if interrupted or not n_ok or too_many else "complete",
@@ -299,6 +301,24 @@ def _unused(file: ImageFile, sha256: str | None, status: ImageStatus, reason: st
         prediction=None,
         similarity=None,
     )
+
+
+def _unmeasured(image: ImageAudit) -> ImageAudit:
+    """Say of an image without measures that the interruption is why."""
+    checks = {
+        name: replace(check, reason="the run was interrupted before this image was measured")
+        for name in ("plausibility", "retention")
+        if isinstance(check := getattr(image, name), Skipped) and check.reason == NOT_MEASURED
+    }
+    return replace(image, **checks)
+
+
+def _no_trust(config: InvertConfig) -> tuple[Skipped, ...]:
+    """Say that there is no trust panel, where it was not wanted."""
+    if config.trust and config.measures:
+        return ()
+    option = "--no-measures" if config.trust else "--no-trust"
+    return (Skipped("trust panel", f"not run: turned off with {option}"),)
 
 
 def _summary(images: Sequence[ImageAudit]) -> dict[str, object]:

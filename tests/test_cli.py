@@ -47,7 +47,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def invert(*more: str, photos: str = "photos", out: str = "run") -> list[str]:
     """A short run; later options win over the first ones."""
     base = ["invert", photos, "--model", "net.toml", "--steps", "2", "--seeds", "1"]
-    return [*base, "--format", "none", "--out", out, "--device", "cpu", *more]
+    base += ["--format", "none", "--out", out, "--device", "cpu", "--no-measures"]
+    return [*base, *more]
 
 
 def refused(capsys: pytest.CaptureFixture[str], arguments: list[str], *said: str) -> str:

@@ -41,13 +41,13 @@ def photos(tmp_path: Path) -> Path:
 
 
 def settings(photos: Path, out: str = "run", card: str = "Small", **changes: Any) -> InvertConfig:
-    """A short run of a small network in the test's own folder."""
+    """A short run of a small network in the test's own folder, without the measures."""
     kwargs = changes.pop("kwargs", {})
     steps = changes.pop("steps", 3)
     extra = changes.pop("extra", "")
     model = write_card(photos.parent, card, name=card, extra=extra, **kwargs)
     base = {"images": (photos,), "model": str(model), "out": photos.parent / out, "formats": ()}
-    base["n_seeds"] = 1
+    base |= {"n_seeds": 1, "measures": False}
     return InvertConfig(**{**base, "maco": MacoConfig(n_steps=steps), "batch_size": 2, **changes})
 
 

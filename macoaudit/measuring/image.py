@@ -295,7 +295,7 @@ def _prototypes(
             image.label,
         )
         if isinstance(answer, Skipped):
-            reasons.append(Skipped(answer.check, f"judge {judge.name}: {answer.reason}"))
+            reasons.append(answer)
         else:
             rows += answer
     return rows, reasons

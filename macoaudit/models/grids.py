@@ -1,7 +1,7 @@
 """Layers that keep places apart: their outputs as grids, and which of them stand for which depth.
 
 A network's *blocks* are the members of its lists of parts (``blocks.7``, ``layer3.5``,
-``stages.2``): modules with parts of their own inside an ``nn.Sequential`` or ``nn.ModuleList``, the
+``stages.2``): modules with parts that learn inside an ``nn.Sequential`` or ``nn.ModuleList``, the
 outermost ones. A network without blocks offers all its layers.
 """
 
@@ -54,7 +54,7 @@ def grid_of(shape: tuple[int, ...], model: LoadedModel) -> Grid | None:
                 return Grid(h, w, 0, last)
     if len(shape) == 2:
         prefix = getattr(model.module, "num_prefix_tokens", 0)
-        for n_prefix in {int(prefix) if isinstance(prefix, int) else 0, 0}:
+        for n_prefix in (prefix if isinstance(prefix, int) else 0, 0):
             n = shape[0] - n_prefix
             h = round((n * height / width) ** 0.5) if n > 0 else 0
             if h > 1 and n % h == 0 and n // h > 1 and h * width == (n // h) * height:
@@ -95,7 +95,9 @@ def _block_names(module: nn.Module) -> list[str]:
     for name, part in parts.items():
         parent = parts.get(name.rpartition(".")[0])
         is_list = type(part) in (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-        if not name or is_list or not any(True for _ in part.children()):
+        # A norm with its activation has parts too, but no part that learns.
+        learns = any(True for child in part.children() for _ in child.parameters())
+        if not name or is_list or not learns:
             continue
         if not isinstance(parent, nn.Sequential | nn.ModuleList) or parent is module:
             continue
@@ -105,10 +107,20 @@ def _block_names(module: nn.Module) -> list[str]:
 
 
 def block_layers(model: LoadedModel) -> tuple[LayerInfo, ...]:
-    """List the network's blocks in the order in which they run; all layers when it has none."""
+    """List the network's blocks in the order in which they run.
+
+    A network without blocks gives all its layers but those at its end that hold the class scores.
+    """
     layers = [layer for layer in list_layers(model) if layer.name != PENULTIMATE]
     names = set(_block_names(model.module))
-    return tuple(layer for layer in layers if layer.name in names) or tuple(layers)
+    blocks = tuple(layer for layer in layers if layer.name in names)
+    if blocks:
+        return blocks
+    scores = (model.num_classes,)
+    inside = list(layers)
+    while inside and inside[-1].shape == scores:
+        inside.pop()
+    return tuple(inside or layers)
 
 
 def content_layer(model: LoadedModel) -> GridLayer | None:
