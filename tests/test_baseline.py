@@ -131,7 +131,7 @@ class TestOwnPhases:
         def alike(other: Tensor) -> float:
             return float(torch.corrcoef(torch.stack([image.flatten(), other.flatten()]))[0, 1])
 
-        assert alike(ceiling) > 0.75
+        assert alike(ceiling) > 0.6
         assert max(alike(other) for other in null) < 0.5
 
     def test_black_and_white_are_allowed(self):

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import torch
 from networks import write_card, write_flat, write_photo
+from starts import by_path, document, pictures, settings
 
 from macoaudit import pipeline
 from macoaudit.audit import Reference
-from macoaudit.config import InvertConfig, MacoConfig
 from macoaudit.errors import (
     ImageError,
     ModelError,
@@ -38,32 +38,6 @@ def photos(tmp_path: Path) -> Path:
     for index in range(N_PHOTOS):
         write_photo(tmp_path / "photos" / f"p{index}.png", index)
     return tmp_path / "photos"
-
-
-def settings(photos: Path, out: str = "run", card: str = "Small", **changes: Any) -> InvertConfig:
-    """A short run of a small network in the test's own folder, without the measures."""
-    kwargs = changes.pop("kwargs", {})
-    steps = changes.pop("steps", 3)
-    extra = changes.pop("extra", "")
-    model = write_card(photos.parent, card, name=card, extra=extra, **kwargs)
-    base = {"images": (photos,), "model": str(model), "out": photos.parent / out, "formats": ()}
-    base |= {"n_seeds": 1, "measures": False}
-    return InvertConfig(**{**base, "maco": MacoConfig(n_steps=steps), "batch_size": 2, **changes})
-
-
-def document(out: Path) -> dict[str, Any]:
-    """The record without its volatile part, as text that can be compared byte by byte."""
-    record = json.loads((out / "results.json").read_text())
-    del record["volatile"]
-    return record
-
-
-def pictures(out: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*.png"))}
-
-
-def by_path(run: Run) -> dict[str, ImageAudit]:
-    return {image.path: image for image in run.images}
 
 
 def interrupt_at(done_images: int) -> Callable[[Progress], None]:
