@@ -1,7 +1,6 @@
 """The measuring half of a run: taken up again, refused kindly, and recorded with its reasons."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ from networks import write_card, write_flat, write_photo
 from starts import by_path, document, pictures, read_whole, settings
 
 from macoaudit import pipeline, stages
-from macoaudit.cli.measuring import measure
 from macoaudit.cli.invert import _layers
+from macoaudit.cli.measuring import measure
 from macoaudit.errors import LayerError, UsageError
 from macoaudit.pipeline import Progress, run_invert
 from macoaudit.results import (
@@ -52,11 +51,14 @@ def retention(image: ImageAudit) -> Retention:
     return image.retention
 
 
-class TestTakingUp:
-    everything = {"trust": True, "layers": ("body.0", "body"), "n_seeds": 2}
+def everything(photos: Path, out: str = "run", **changes: Any) -> Run:
+    """A run with every stage."""
+    return start(photos, out, trust=True, layers=("body.0", "body"), n_seeds=2, **changes)
 
+
+class TestTakingUp:
     def test_a_second_start_asks_no_network(self, photos, monkeypatch):
-        start(photos, **self.everything)
+        everything(photos)
         record, drawn = document(photos.parent / "run"), pictures(photos.parent / "run")
 
         def called(*_: object, **__: object) -> None:
@@ -65,7 +67,7 @@ class TestTakingUp:
         monkeypatch.setattr(pipeline, "audit_group", called)
         for name in ("build_context", "invert_group", "measure_image", "trust_checks"):
             monkeypatch.setattr(stages, name, called)
-        start(photos, **self.everything)
+        everything(photos)
         assert json.dumps(document(photos.parent / "run")) == json.dumps(record)
         assert pictures(photos.parent / "run") == drawn
 
@@ -76,7 +78,7 @@ class TestTakingUp:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            start(photos, told=interrupt, **self.everything)
+            everything(photos, told=interrupt)
         run = read_whole(photos.parent / "run")
         assert run.status == "incomplete"
         assert ("invert", "the run was interrupted") in [(i.check, i.reason) for i in run.skipped]
@@ -87,9 +89,9 @@ class TestTakingUp:
                 assert "--no-measures" not in check.reason
                 assert "interrupted before this image was measured" in check.reason
         stepped: list[Progress] = []
-        start(photos, told=stepped.append, **self.everything)
+        everything(photos, told=stepped.append)
         assert not [told for told in stepped if told.stage == "invert" and told.step]
-        start(photos, "whole", **self.everything)
+        everything(photos, "whole")
         whole, resumed = photos.parent / "whole", photos.parent / "run"
         assert json.dumps(document(whole)) == json.dumps(document(resumed))
         assert pictures(whole) == pictures(resumed)
@@ -393,7 +395,7 @@ class TestDepthProfile:
         ]  # fmt: skip
 
     def test_an_inversion_at_the_audited_layer_is_the_one_of_the_run(self, photos):
-        """The depth profile inverts with the same streams, so only the layer makes the difference."""
+        """The depth profile inverts with the same streams: only the layer makes a difference."""
         deep = start(photos, "deep", layers=("body.3",))
         other = start(photos, "other", layer="body.3")
         for a, b in zip(deep.images, other.images, strict=True):
@@ -438,16 +440,12 @@ def test_the_list_of_layers_on_the_command_line():
             _layers(text)
 
 
-class TestSettled:
-    """What does not depend on the images around an image."""
-
-    def test_null_and_ceiling_are_the_images_own(self, photos: Path, tmp_path: Path):
-        together = start(photos)
-        alone: Callable[[str], Run] = lambda name: start(photos, name, images=(photos / "p1.png",))
-        one, other = retention(alone("alone").images[0]), retention(by_path(together)["p1.png"])
-        for name in ("layout", "layout_shifted", "bands_1", "bands_2"):
-            a, b = one.attributes[name], other.attributes[name]
-            assert type(a) is type(b)
-            if isinstance(a, Retained):
-                assert (a.null, a.ceiling) == pytest.approx((b.null, b.ceiling), abs=1e-5)
-                assert a.observed == pytest.approx(b.observed, abs=0.02)
+def test_null_and_ceiling_do_not_depend_on_the_images_around(photos):
+    together = by_path(start(photos))["p1.png"]
+    alone = start(photos, "alone", images=(photos / "p1.png",)).images[0]
+    for name in ("layout", "layout_shifted", "bands_1", "bands_2"):
+        a, b = retention(alone).attributes[name], retention(together).attributes[name]
+        assert type(a) is type(b)
+        if isinstance(a, Retained):
+            assert (a.null, a.ceiling) == pytest.approx((b.null, b.ceiling), abs=1e-5)
+            assert a.observed == pytest.approx(b.observed, abs=0.02)

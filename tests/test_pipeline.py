@@ -321,14 +321,14 @@ class TestNetworks:
         judge = write_card(photos.parent, name="judge", classes=3)
         run = run_invert(settings(photos, judges=(str(judge),)))
         assert run.status == "complete"
-        assert [entry.check for entry in run.skipped] == ["transfer"]
+        assert [entry.check for entry in run.skipped] == ["transfer", "trust panel"]
         assert "its 3 classes are not the 4" in run.skipped[0].reason
 
     def test_a_judge_that_is_not_there_is_a_check_that_was_not_made(self, photos):
         there = write_card(photos.parent, name="there", seed=1)
         run = run_invert(settings(photos, judges=("nothing.toml", str(there))))
         assert run.status == "complete"
-        assert [entry.check for entry in run.skipped] == ["transfer"]
+        assert [entry.check for entry in run.skipped] == ["transfer", "trust panel"]
         assert run.skipped[0].reason.startswith("judge nothing.toml: there is no such model card")
         assert {row.judge for image in run.images for row in image.transfer} == {"there"}
 
