@@ -86,6 +86,20 @@ class Biased(Small):
         return features + 1
 
 
+class Bursting(Small):
+    """A layer of 8 x 8 places is infinite for a white image; what the classifier takes is not."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.places = nn.Identity()
+
+    def features(self, features: Tensor, image: Tensor) -> Tensor:
+        white = image.flatten(1).amin(1) > 0.99
+        pooled = nn.functional.adaptive_avg_pool2d(image, 8)
+        self.places(torch.where(white[:, None, None, None], torch.inf, pooled))
+        return features
+
+
 class Pixels(nn.Module):
     """A classifier on pixels, as they are or after a step that loses something of them."""
 

@@ -282,6 +282,17 @@ class TestBadInput:
             assert found.faithfulness.value == pytest.approx(0, abs=1e-6)
             assert not found.faithfulness.holds
 
+    def test_features_that_are_not_finite_cost_that_image_its_map_alone(self, photos):
+        write_flat(photos / "white.png", 255)
+        images = by_path(start(photos, card="Bursting"))
+        white = images["white.png"].retention
+        assert isinstance(white, Skipped)
+        assert "at places are not finite" in white.reason
+        for index in range(N_PHOTOS):
+            found = retention(images[f"p{index}.png"])
+            assert found.space == "places"
+            assert found.baseline == "other images"
+
     def test_a_network_without_a_layer_of_places(self, photos):
         for image in start(photos, card="Pixels").images:
             assert retention(image).space == "image patches"

@@ -145,10 +145,16 @@ def build_context(
         null_01.new_zeros(N_NULL, 0) if logits is None else logits(null_01),
     )
     chosen = [images[position] for position in spread(len(images), N_DONORS + 1)]
-    donors = tuple(Donor(image.id, content(pictures.inversions(image))) for image in chosen)
+    # An image whose features overflow has no map, and must not take the others' with it.
+    donors = tuple(
+        Donor(image.id, features)
+        for image in chosen
+        if bool(torch.isfinite(features := content(pictures.inversions(image))).all())
+    )
     centers = content(torch.stack([pictures.reference(image) for image in chosen]))
     if len(chosen) == 1:
         centers = torch.cat([centers, null_features])
+    centers = centers[torch.isfinite(centers.flatten(1)).all(1)]
     natural, skipped = _natural(setup, images, references, pictures, compact, logits)
     return Context(
         setup=setup,

@@ -161,25 +161,7 @@ def measure_image(
     """
     subject = _Subject(context, image)
     inversion_01 = context.pictures.inversions(image)
-    features = context.content(inversion_01)
-    found, n_donors = subject.map(features)
-    path = f"images/{image.id}/retained.png"
-    retention = Retention(
-        space=context.space,
-        baseline="other images" if n_donors else "random phases",
-        n_seeds=len(inversion_01),
-        n_null=N_NULL,
-        n_donors=n_donors,
-        attributes=subject.attributes(inversion_01, features),
-        retained_frac=found.retained_frac,
-        dropped_frac=found.dropped_frac,
-        values=tuple(tuple(round(v, 6) for v in row) for row in found.values.tolist()),
-        faithfulness=faithfulness(
-            found.values, subject.effect, n_moves=N_MOVES, generator=subject.generator("moves")
-        ),
-        map=path,
-    )
-    pictures = [Picture(path, draw_map(subject.reference_01, found))]
+    retention, pictures = _retention(subject, inversion_01)
     near, other_class, used, notes = _exemplars(context, image, inversion_01)
     pictures += used
     rows, reasons = _prototypes(context, image, inversion_01)
@@ -197,6 +179,35 @@ def measure_image(
         skipped=(*image.skipped, *skipped, *notes, *reasons),
     )
     return measured, tuple(pictures)
+
+
+def _retention(
+    subject: _Subject, inversion_01: Tensor
+) -> tuple[Retention | Skipped, list[Picture]]:
+    """What the inversions retain, and the picture of its map."""
+    context = subject.context
+    features = context.content(inversion_01)
+    found, n_donors = subject.map(features)
+    if not bool(torch.isfinite(found.values).all()):
+        reason = f"the features of the image or its inversions at {context.space} are not finite"
+        return Skipped("retention", reason), []
+    path = f"images/{subject.image.id}/retained.png"
+    retention = Retention(
+        space=context.space,
+        baseline="other images" if n_donors else "random phases",
+        n_seeds=len(inversion_01),
+        n_null=N_NULL,
+        n_donors=n_donors,
+        attributes=subject.attributes(inversion_01, features),
+        retained_frac=found.retained_frac,
+        dropped_frac=found.dropped_frac,
+        values=tuple(tuple(round(v, 6) for v in row) for row in found.values.tolist()),
+        faithfulness=faithfulness(
+            found.values, subject.effect, n_moves=N_MOVES, generator=subject.generator("moves")
+        ),
+        map=path,
+    )
+    return retention, [Picture(path, draw_map(subject.reference_01, found))]
 
 
 def _depth_point(context: Context, subject: _Subject, result: DepthResult) -> DepthPoint:
