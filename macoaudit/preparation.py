@@ -35,7 +35,7 @@ class Setup:
     spectrum: Spectrum
     activation_shape: tuple[int, ...]
     depth: tuple[str, ...]
-    """Layers of the depth profile, in the order given or chosen."""
+    """Layers of the depth profile in the order given or chosen, the audited one among them."""
 
     def facts(self) -> dict[str, Any]:
         """What determines the numbers of a run, besides the images."""
@@ -94,7 +94,8 @@ def _depth(config: InvertConfig, model: LoadedModel) -> tuple[str, ...]:
     for name in config.layers:
         resolve_layer(model, name)
     chosen = depth_layers(model) if config.depth_profile and not config.layers else config.layers
-    return tuple(name for name in chosen if name != config.layer)
+    # The audited layer is inverted anyway and completes the profile.
+    return chosen if not chosen or config.layer in chosen else (*chosen, config.layer)
 
 
 def _check_channels(model: LoadedModel, spectrum: Spectrum) -> None:

@@ -80,7 +80,11 @@ class Stages:
         if not images or not self.setup.config.measures:
             return list(images), ()
         with memory_explained(self.setup):
-            depth = [self._depth_layer(number, images) for number in range(len(self.setup.depth))]
+            further = [layer for layer in self.setup.depth if layer != self.setup.config.layer]
+            depth = {
+                layer: self._depth_layer(number, len(further), layer, images)
+                for number, layer in enumerate(further)
+            }
             # Only a unit that is missing needs the context, which takes a while to build.
             context = _Lazy(lambda: self._context(images))
             measured = [
@@ -121,19 +125,23 @@ class Stages:
     def _key(self, stage: str, *parts: object) -> str:
         return digest_json({"run": self.folder.run_key, "stage": stage, "parts": list(parts)})
 
-    def _depth_layer(self, number: int, images: Sequence[ImageAudit]) -> Mapping[str, Any]:
+    def _depth_layer(
+        self, number: int, count: int, layer: str, images: Sequence[ImageAudit]
+    ) -> Mapping[str, Any]:
         """Invert all images at one layer; image id to similarity and pictures, or a reason."""
         setup, results = self.setup, dict[str, Any]()
         size = max(1, setup.config.batch_size // setup.config.n_seeds)
         for start in range(0, len(images), size):
             group = images[start : start + size]
             done = number * len(images) + start
-            total = len(setup.depth) * len(images)
-            key = self._key("depth", setup.depth[number], [image.id for image in group])
+            total = count * len(images)
+            key = self._key("depth", number, layer, [image.id for image in group])
             stored = self.folder.read(key)
             if stored is None:
                 began = time.perf_counter()
-                stored = self._invert_group(key, number, group, partial(self._step, done, total))
+                stored = self._invert_group(
+                    key, number, layer, group, partial(self._step, done, total)
+                )
                 self.clock("depth", began)
             results |= stored
             self.tell("depth", done + len(group), total, None, 0)
@@ -146,6 +154,7 @@ class Stages:
         self,
         key: str,
         number: int,
+        layer: str,
         group: Sequence[ImageAudit],
         on_step: Callable[[Step], None],
     ) -> dict[str, Any]:
@@ -157,7 +166,7 @@ class Stages:
             keys=[image.sha256 or image.id for image in group],
             config=config,
             spectrum=setup.spectrum,
-            layer=setup.depth[number],
+            layer=layer,
             on_step=on_step,
         )
         found: dict[str, Any] = {}
@@ -183,7 +192,7 @@ class Stages:
         context: "_Lazy",
         images: Sequence[ImageAudit],
         position: int,
-        depth: Sequence[Mapping[str, Any]],
+        depth: Mapping[str, Mapping[str, Any]],
     ) -> ImageAudit:
         image = images[position]
         key = self._key("measure", image.id, [other.id for other in images], self._manifest)
@@ -192,8 +201,8 @@ class Stages:
             known = context.get()
             began = time.perf_counter()
             results, reasons = [], []
-            for layer, found in zip(self.setup.depth, depth, strict=True):
-                row = found[image.id]
+            for layer in self.setup.depth:
+                row = depth[layer][image.id] if layer in depth else _audited(image)
                 if "reason" in row:
                     reasons.append(Skipped("depth profile", f"layer {layer}: {row['reason']}"))
                 else:
@@ -224,6 +233,12 @@ class Stages:
             self.clock("trust", began)
         self.tell("trust", 1, 1, None, 0)
         return trust_from_json(stored["trust"])
+
+
+def _audited(image: ImageAudit) -> Mapping[str, Any]:
+    """The audited layer's row of the depth profile: the inversions that are there anyway."""
+    names = [inversion.files["image"] for inversion in image.inversions]
+    return {"similarity": image.similarity, "images": names}
 
 
 class _Lazy:

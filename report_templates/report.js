@@ -8,7 +8,7 @@
   const compare = (column, number, sign) => (a, b) => {
     const x = cell(a, column), y = cell(b, column);
     if (!number) return sign * x.localeCompare(y, undefined, { numeric: true });
-    const p = parseFloat(x), q = parseFloat(y);
+    const p = parseFloat(x.replace(/^[<>] /, "")), q = parseFloat(y.replace(/^[<>] /, ""));
     if (Number.isNaN(p) || Number.isNaN(q)) return Number.isNaN(p) - Number.isNaN(q);
     return sign * (p - q);
   };

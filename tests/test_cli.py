@@ -298,7 +298,8 @@ class TestInvert:
         assert record["trust"] == []
         assert record["config"]["layers"] == ["body.0", "body"]
         for image in record["images"]:
-            assert [point["layer"] for point in image["depth"]] == ["body.0", "body"]
+            layers = [point["layer"] for point in image["depth"]]
+            assert layers == ["body.0", "body", "penultimate"]
             assert image["retention"]["n_seeds"] == 1
         assert "  trust panel: not run: turned off with --no-trust" in captured.err
         assert "other natural images are too few" in captured.err

@@ -389,20 +389,24 @@ class TestDepthProfile:
     def test_named_layers_in_the_order_given(self, photos):
         run = start(photos, layers=("body", "body.0", "penultimate"), n_seeds=2)
         for image in run.images:
-            # the audited layer itself is the retention of the image
-            assert [point.layer for point in image.depth] == ["body", "body.0"]
+            assert [point.layer for point in image.depth] == ["body", "body.0", "penultimate"]
             for point in image.depth:
                 assert point.attributes.keys() == retention(image).attributes.keys()
                 assert -1 <= point.similarity <= 1
-            assert len({point.image for point in image.depth}) == 2
+            # the audited layer's row is the run's own inversion
+            own = image.depth[-1]
+            assert own.similarity == image.similarity
+            assert own.image == image.inversions[0].files["image"]
+            assert own.attributes["layout"] == retention(image).attributes["layout"]
+            assert len({point.image for point in image.depth}) == 3
         names = {name.rsplit("/", 1)[-1] for name in pictures(photos.parent / "run")}
         assert {"depth-1-0.png", "depth-1-1.png", "depth-2-0.png", "depth-2-1.png"} < names
 
     def test_chosen_layers(self, photos):
         run = start(photos, depth_profile=True)
-        # of body.0, body.1, body.2, body.3 and body; the last, penultimate, is the audited one
+        # four of body.0, body.1, body.2, body.3 and body, which are before the class scores
         assert [point.layer for point in run.images[0].depth] == [
-            "body.0", "body.1", "body.2", "body",
+            "body.0", "body.1", "body.2", "body", "penultimate",
         ]  # fmt: skip
 
     def test_an_inversion_at_the_audited_layer_is_the_one_of_the_run(self, photos):
@@ -420,9 +424,9 @@ class TestDepthProfile:
         failed = [i.reason for i in images["black.png"].skipped if i.check == "depth profile"]
         assert [reason.split(": ")[0] for reason in failed] == ["layer body.0", "layer body"]
         assert all("zero everywhere" in reason for reason in failed)
-        assert images["black.png"].depth == ()
+        assert [point.layer for point in images["black.png"].depth] == ["penultimate"]
         assert isinstance(images["black.png"].retention, Retention)
-        assert [len(images[f"p{i}.png"].depth) for i in range(3)] == [2, 2, 2]
+        assert [len(images[f"p{i}.png"].depth) for i in range(3)] == [3, 3, 3]
 
     def test_a_layer_that_is_not_there_is_found_before_anything_is_done(self, photos):
         with pytest.raises(LayerError, match="has no such layer"):

@@ -1,13 +1,13 @@
 """The trust panel of a run: which images its controls are run on, and in which space."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import torch
 
 from macoaudit.errors import ModelError
 from macoaudit.judges import FeatureSpace
 from macoaudit.measuring.context import Context, spread
+from macoaudit.measuring.pictures import Pictures
 from macoaudit.models import LoadedModel, load_model
 from macoaudit.optimize import Step
 from macoaudit.results import ImageAudit, TrustCheck
@@ -57,36 +57,35 @@ def trust_checks(
     else:
         layer = middle_layer(setup.model)
         compare = feature_function(setup.model, layer, setup.config.batch_size)
-    natural: NaturalImages | str = NaturalImages(
-        image_01=torch.stack([pictures.reference(image) for image in compared]),
-        keys=[image.sha256 or image.id for image in compared],
-        classes=[_class(image) for image in compared],
-    )
-    features = torch.stack([compare(pictures.inversions(image)) for image in compared])
-    data = TrustInput(
-        reference_01=torch.stack([pictures.reference(image) for image in chosen]),
-        keys=[image.sha256 or image.id for image in chosen],
-        inversion_01=torch.stack([pictures.inversions(image) for image in chosen]),
-        start_similarity=torch.tensor(
-            [[inversion.start_similarity for inversion in image.inversions] for image in chosen]
-        ),
-        similarity=torch.tensor(
-            [[inversion.similarity for inversion in image.inversions] for image in chosen]
-        ),
-        classes=[_class(image) for image in chosen],
-    )
+    everything = _input(pictures, compared)
+    natural = NaturalImages(everything.reference_01, everything.keys, everything.classes)
+    features = torch.stack([compare(inversions) for inversions in everything.inversion_01])
     return trust_panel(
         setup.model,
         _control(context),
-        data,
+        _input(pictures, chosen),
         compare=compare,
         natural=natural,
         spectrum=setup.spectrum,
-        config=replace(setup.config.maco),
+        config=setup.config.maco,
         layer=setup.config.layer,
         precision=setup.config.precision,
         features=features,
+        compared=everything,
         on_step=on_step,
+    )
+
+
+def _input(pictures: Pictures, images: Sequence[ImageAudit]) -> TrustInput:
+    """Images with their inversions and what is on record of them."""
+    rows = [image.inversions for image in images]
+    return TrustInput(
+        reference_01=torch.stack([pictures.reference(image) for image in images]),
+        keys=[image.sha256 or image.id for image in images],
+        inversion_01=torch.stack([pictures.inversions(image) for image in images]),
+        start_similarity=torch.tensor([[item.start_similarity for item in row] for row in rows]),
+        similarity=torch.tensor([[item.similarity for item in row] for row in rows]),
+        classes=[_class(image) for image in images],
     )
 
 

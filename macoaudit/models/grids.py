@@ -109,12 +109,13 @@ def _block_names(module: nn.Module) -> list[str]:
 def block_layers(model: LoadedModel) -> tuple[LayerInfo, ...]:
     """List the network's blocks in the order in which they run.
 
-    A network without blocks gives all its layers but those at its end that hold the class scores.
+    A network that has not two blocks gives all its layers but those at its end that hold the class
+    scores.
     """
     layers = [layer for layer in list_layers(model) if layer.name != PENULTIMATE]
     names = set(_block_names(model.module))
     blocks = tuple(layer for layer in layers if layer.name in names)
-    if blocks:
+    if len(blocks) > 1:
         return blocks
     scores = (model.num_classes,)
     inside = list(layers)

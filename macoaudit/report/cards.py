@@ -1,24 +1,48 @@
 """One image's record to its card and its line in the table."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from macoaudit.report.records import Card, Picture, Problem, Row, Score, SeedView, TransferView
+from macoaudit.report.depth import depth_steps
+from macoaudit.report.near import exemplar_pictures, plausibility_view
+from macoaudit.report.pieces import Picture
+from macoaudit.report.proof import proof_outcome
+from macoaudit.report.records import Card, Problem, Row, Score, SeedView, TransferView
+from macoaudit.report.retention import retention_view
 from macoaudit.report.words import (
     DASH,
     class_text,
+    judge_finds_it,
     plural,
     prediction_sentence,
     probability_text,
     same_class,
     same_class_text,
     score,
+    share_text,
     similarity_text,
     steps_text,
     visible,
 )
-from macoaudit.results import ImageAudit, Inversion, Skipped, Transfer
+from macoaudit.results import (
+    ImageAudit,
+    Inversion,
+    Plausibility,
+    Retention,
+    Skipped,
+    Transfer,
+    TransferMethod,
+)
+
+METHODS: Mapping[TransferMethod, str] = {
+    "class": "own classes",
+    "prototype": "class folders",
+}
+"""How a judge ranks classes: with its own, or by likeness to the mean of each class folder."""
+
+
+PROOF_CELLS = {"holds": "yes", "fails": "NO", "not made": "not made"}
 
 
 def weakest_first(images: Iterable[ImageAudit]) -> list[ImageAudit]:
@@ -40,16 +64,16 @@ def image_score(image: ImageAudit) -> Score:
     return score(image.similarity, [i.start_similarity for i in image.inversions])
 
 
-def picture_paths(image: ImageAudit, max_seeds: int | None = None) -> list[str]:
-    """List the pictures that a card of this image shows, in the order shown."""
-    paths = [image.files["reference"]] if "reference" in image.files else []
-    for inversion in image.inversions[:max_seeds]:
-        paths.extend(
-            inversion.files[kind]
-            for kind in ("image", "transparency", "masked")
-            if kind in inversion.files
-        )
-    return paths
+def card_pictures(card: Card) -> list[Picture]:
+    """List the pictures that a card shows, in the order shown; one shown twice is there twice."""
+    pictures = [] if card.reference is None else [card.reference]
+    if card.retention is not None:
+        pictures.append(card.retention.picture)
+    pictures.extend(card.other_class)
+    for seed in card.seeds:
+        pictures.extend([*seed.pictures, *seed.exemplars])
+    pictures.extend(step.picture for step in card.depth)
+    return pictures
 
 
 def _seed_pictures(image: ImageAudit, inversion: Inversion) -> tuple[Picture, ...]:
@@ -86,21 +110,29 @@ def _seed_view(image: ImageAudit, inversion: Inversion, with_pictures: bool) -> 
         prediction=class_text(inversion.prediction),
         same_class=same_class_text(image.prediction, inversion.prediction),
         steps=steps_text(inversion),
+        exemplars=exemplar_pictures(
+            inversion.exemplars,
+            f"the inversion of {visible(image.path)}, seed {inversion.seed}",
+        )
+        if with_pictures
+        else (),
     )
 
 
 def _transfer_view(transfer: Transfer) -> TransferView:
+    # Among the first five of a few classes is no finding, so only the first is said there.
     if transfer.top1_agrees:
         verdict = "agrees: its first class"
-    elif transfer.top5_agrees:
+    elif judge_finds_it(transfer):
         verdict = "partly: among its first five"
     else:
         verdict = "does not agree"
     return TransferView(
         judge=visible(transfer.judge),
+        method=METHODS[transfer.method],
         seed=str(transfer.seed),
         verdict=verdict,
-        rank=f"{transfer.rank:,}",
+        rank=f"{transfer.rank:,} of {transfer.n_classes:,}",
         probability=probability_text(transfer.probability),
         reference_rank=f"{transfer.reference_rank:,}",
         reference_probability=probability_text(transfer.reference_probability),
@@ -157,6 +189,10 @@ def build_card(
         ),
         transfer=tuple(_transfer_view(t) for t in image.transfer[:max_transfer]),
         transfer_note=_left_out(image, max_seeds, max_transfer),
+        retention=retention_view(image),
+        plausibility=plausibility_view(image),
+        depth=depth_steps(image),
+        other_class=exemplar_pictures(image.other_class, f"the reference {name}"),
         not_checked=tuple(f"{visible(s.check)} ({visible(s.reason)})" for s in skipped),
     )
 
@@ -169,6 +205,8 @@ def build_row(image: ImageAudit, anchor: str | None) -> Row:
     """Turn one image's record into its line of the table."""
     shown = image_score(image)
     kept = [same_class(image.prediction, i.prediction) for i in image.inversions]
+    retention = image.retention if isinstance(image.retention, Retention) else None
+    near = image.plausibility
     row = Row(
         anchor=anchor,
         path=visible(image.path),
@@ -180,7 +218,10 @@ def build_row(image: ImageAudit, anchor: str | None) -> Row:
         level=shown.level,
         prediction=class_text(image.prediction),
         kept=_count([flag for flag in kept if flag is not None]),
-        transfer=_count([t.top5_agrees for t in image.transfer]),
+        transfer=_count([judge_finds_it(t) for t in image.transfer]),
+        content=share_text(retention.retained_frac) if retention else DASH,
+        proof=PROOF_CELLS[proof_outcome(retention.faithfulness)] if retention else DASH,
+        as_far=share_text(near.percentile) if isinstance(near, Plausibility) else DASH,
     )
     return row if image.status == "ok" else replace(row, start=DASH, word=image.status)
 

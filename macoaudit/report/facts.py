@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 from macoaudit.report.records import Banner, Fact, FactGroup
+from macoaudit.report.retention import mean_rows
+from macoaudit.report.settings import flatten, seconds_text, value_text
+from macoaudit.report.trust import trust_counts, trust_warning
 from macoaudit.report.words import (
     DASH,
-    flatten,
+    FEW_CLASSES,
+    judge_finds_it,
     plural,
     same_class,
     score,
-    seconds_text,
-    value_text,
     visible,
 )
 from macoaudit.results import ModelRecord, Run
@@ -23,8 +25,12 @@ ORIGINS = {
     "factory": "made by the model card's factory",
 }
 
-FEW_CLASSES = 50
-"""Below this many classes the summary counts a judge's first answer instead of its first five."""
+PROOF_TILES = {
+    "retained_matters": "images whose retained region matters",
+    "dropped_does_not": "images whose dropped region does not",
+    "holds": "maps proven by deletion (both)",
+}
+"""Counts of the proof by deletion that a summary may have."""
 
 SETTING_PHRASES = {
     "preset": "preset {}",
@@ -51,18 +57,32 @@ def _class_tiles(run: Run) -> list[Fact]:
     ]
     if kept:
         tiles.append(Fact("inversions that keep the class", f"{sum(kept):,} of {len(kept):,}"))
-    # Among the first five of ten classes says little; with few classes only the first counts.
-    few = run.model.num_classes < FEW_CLASSES
-    judged = [
-        transfer.top1_agrees if few else transfer.top5_agrees
-        for image in run.images
-        for transfer in image.transfer
-    ]
-    if judged:
-        name = (
-            "judges' answers with it first" if few else "judges' answers with it in the first five"
+    transfers = [transfer for image in run.images for transfer in image.transfer]
+    if transfers:
+        few = {transfer.n_classes < FEW_CLASSES for transfer in transfers}
+        name = "judges' answers that find it"
+        if len(few) == 1:
+            place = "first" if True in few else "in the first five"
+            name = f"judges' answers with it {place}"
+        found = sum(judge_finds_it(transfer) for transfer in transfers)
+        tiles.append(Fact(name, f"{found:,} of {len(transfers):,}"))
+    return tiles
+
+
+def _check_tiles(run: Run) -> list[Fact]:
+    """Counts of the proof by deletion, where the run recorded them, and of the trust checks."""
+    tiles: list[Fact] = []
+    proof = run.summary.get("faithfulness")
+    if isinstance(proof, Mapping) and "n" in proof:
+        tiles.extend(
+            Fact(name, f"{value_text(proof[key])} of {value_text(proof['n'])}")
+            for key, name in PROOF_TILES.items()
+            if key in proof
         )
-        tiles.append(Fact(name, f"{sum(judged):,} of {len(judged):,}"))
+    if run.trust:
+        count, left = trust_counts(run.trust)
+        name = f"trust checks as expected{f' ({left})' if left else ''}"
+        tiles.append(Fact(name, count))
     return tiles
 
 
@@ -79,12 +99,14 @@ def banner(run: Run) -> Banner:
             "The run is not whole: stages or images are missing. Do not compare its numbers with "
             "those of a complete run."
         )
-    warning = None
+    warnings = []
     if run.model.weights_origin == "random":
-        warning = (
+        warnings.append(
             "Random weights. This network was never trained: every picture and number below "
             "describes an untrained network."
         )
+    if (bad := trust_warning(run.trust)) is not None:
+        warnings.append(bad)
     mean = run.summary.get("mean_similarity")
     starts = [i.start_similarity for image in run.images for i in image.inversions]
     tiles = [
@@ -93,14 +115,16 @@ def banner(run: Run) -> Banner:
         Fact("failed", f"{_count(run, 'failed'):,}"),
         Fact("skipped", f"{_count(run, 'skipped'):,}"),
         *_class_tiles(run),
+        *_check_tiles(run),
     ]
     return Banner(
         status="Complete" if complete else "Incomplete",
         complete=complete,
         explanation=f"{explanation} Inversion measures; it does not pass or fail a network.",
-        warning=warning,
+        warning=" ".join(warnings) or None,
         tiles=tuple(tiles),
         mean=score(float(mean) if isinstance(mean, int | float) else None, starts),
+        means=mean_rows(run.summary.get("retention")),
     )
 
 

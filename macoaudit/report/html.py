@@ -8,9 +8,10 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from macoaudit.report.cards import picture_paths, weakest_first
+from macoaudit.report.cards import build_card, card_pictures, weakest_first
 from macoaudit.report.files import write_atomic
 from macoaudit.report.pictures import Encoded, Missing, thumbnail
+from macoaudit.report.pieces import Picture
 from macoaudit.report.templates import environment, find_templates, read_template_file
 from macoaudit.report.view import Limits, View, build_view
 from macoaudit.results import Run
@@ -22,6 +23,12 @@ FRAME_BUDGET_BYTES = 60_000
 """Everything but pictures, cards and table lines."""
 THUMBNAIL_BUDGET_BYTES = 15_000
 THUMBNAIL_SIDE_PX = 256
+SMALL_BUDGET_BYTES = 5_000
+SMALL_SIDE_PX = 128
+"""A small thumbnail: a neighbour or one layer of a depth profile."""
+
+Key = tuple[str, bool]
+"""A picture's path and whether it is shown small."""
 
 
 @dataclass(frozen=True)
@@ -41,22 +48,23 @@ def shown(picture: Encoded | Missing, url: str = "") -> Shown:
     return Shown(url or picture.data_url, picture.width_px, picture.height_px, "")
 
 
-def _thumbnails(run: Run, folder: Path, budget_bytes: int) -> tuple[dict[str, Shown], int]:
+def _thumbnail(folder: Path, picture: Picture) -> Shown:
+    side_px = SMALL_SIDE_PX if picture.small else THUMBNAIL_SIDE_PX
+    limit = SMALL_BUDGET_BYTES if picture.small else THUMBNAIL_BUDGET_BYTES
+    return shown(thumbnail(folder, picture.path, max_side_px=side_px, max_bytes=limit))
+
+
+def _thumbnails(run: Run, folder: Path, budget_bytes: int) -> tuple[dict[Key, Shown], int]:
     """Encode the pictures of as many cards as fit, weakest first; one picture is open at a time."""
-    pictures: dict[str, Shown] = {}
+    pictures: dict[Key, Shown] = {}
     used, n_cards = 0, 0
     for image in weakest_first(run.images):
-        fresh = {}
-        for name in picture_paths(image):
-            fresh[name] = shown(
-                thumbnail(
-                    folder,
-                    name,
-                    max_side_px=THUMBNAIL_SIDE_PX,
-                    max_bytes=THUMBNAIL_BUDGET_BYTES,
-                )
-            )
-        used += sum(len(picture.url or "") for picture in fresh.values())
+        fresh: dict[Key, Shown] = {}
+        for picture in card_pictures(build_card(image, "")):
+            key = picture.key
+            entry = pictures.get(key) or fresh.get(key) or _thumbnail(folder, picture)
+            fresh[key] = entry
+            used += len(entry.url or "")  # a picture shown twice is in the page twice
         if used > budget_bytes:
             break
         pictures.update(fresh)
@@ -78,7 +86,7 @@ def _policy(script: str) -> str:
     return "; ".join(parts)
 
 
-def render_view(view: View, pictures: Mapping[str, Shown], *, no_js: bool = False) -> str:
+def render_view(view: View, pictures: Mapping[Key, Shown], *, no_js: bool = False) -> str:
     """Render a view to a page.
 
     Args:

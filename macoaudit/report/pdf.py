@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,21 @@ from markupsafe import Markup
 
 from macoaudit.errors import ReportError
 from macoaudit.report import pdf_child
-from macoaudit.report.cards import picture_paths, weakest_first
+from macoaudit.report.cards import card_pictures
 from macoaudit.report.files import write_atomic
-from macoaudit.report.html import Shown, shown
+from macoaudit.report.html import Key, Shown, shown
 from macoaudit.report.pictures import Encoded, jpeg
 from macoaudit.report.templates import environment, find_templates, read_template_file
 from macoaudit.report.view import Limits, View, build_view
-from macoaudit.results import Run
+from macoaudit.results import Retention, Run
 
 FILE_NAME = "report.pdf"
 LIMITS = Limits(cards=100, rows=1000, chunk=100, seeds=3, transfer=9)
 """A printed report shows less than the page: a card must fit on a sheet, and layout takes time."""
+MEASURED_CARDS = 40
+"""Cards with tables and drawings take two sheets each and some 10 MB of memory in layout."""
+SIDE_PX, SMALL_SIDE_PX = 384, 192
+"""Longest side of a picture and of a small one; about 220 dots per inch in print."""
 EPOCH = "1767225600"
 """SOURCE_DATE_EPOCH where the caller sets none (2026-01-01): equal runs give equal bytes."""
 FONTS = {"regular": "OpenSans-Regular.ttf", "semibold": "OpenSans-Semibold.ttf"}
@@ -146,21 +150,28 @@ def _add_asset(folder: Path, assets: dict[str, str], data: bytes, media_type: st
     return f"{pdf_child.SCHEME}{name}"
 
 
+def limits_for(run: Run) -> Limits:
+    """Choose how much of a run is printed: fewer cards where they are large."""
+    measured = any(isinstance(image.retention, Retention) for image in run.images)
+    return replace(LIMITS, cards=MEASURED_CARDS) if measured else LIMITS
+
+
 def _prepare_pictures(
-    run: Run, folder: Path, scratch: Path, assets: dict[str, str]
-) -> dict[str, Shown]:
-    pictures = {}
-    for image in weakest_first(run.images)[: LIMITS.cards]:
-        for name in picture_paths(image, LIMITS.seeds):
-            picture = jpeg(folder, name)
-            url = ""
-            if isinstance(picture, Encoded):
-                url = _add_asset(scratch, assets, picture.data, picture.media_type)
-            pictures[name] = shown(picture, url)
+    view: View, folder: Path, scratch: Path, assets: dict[str, str]
+) -> dict[Key, Shown]:
+    pictures: dict[Key, Shown] = {}
+    for wanted in (picture for card in view.cards for picture in card_pictures(card)):
+        if wanted.key in pictures:
+            continue
+        picture = jpeg(folder, wanted.path, max_side_px=SMALL_SIDE_PX if wanted.small else SIDE_PX)
+        url = ""
+        if isinstance(picture, Encoded):
+            url = _add_asset(scratch, assets, picture.data, picture.media_type)
+        pictures[wanted.key] = shown(picture, url)
     return pictures
 
 
-def render_document(view: View, pictures: dict[str, Shown], fonts: dict[str, str]) -> str:
+def render_document(view: View, pictures: dict[Key, Shown], fonts: dict[str, str]) -> str:
     """Render a view to the HTML that is printed.
 
     Args:
@@ -227,11 +238,11 @@ def render_pdf(run: Run, folder: Path, *, limits: ChildLimits | None = None) -> 
     Raises:
         ReportError: when it cannot be rendered.
     """
-    view = build_view(run, LIMITS)
+    view = build_view(run, limits_for(run))
     with tempfile.TemporaryDirectory(prefix="macoaudit-pdf-") as name:
         scratch, assets = Path(name), dict[str, str]()
         (scratch / "assets").mkdir()
-        pictures = _prepare_pictures(run, folder, scratch, assets)
+        pictures = _prepare_pictures(view, folder, scratch, assets)
         templates = find_templates()
         fonts = {
             key: _add_asset(scratch, assets, (templates / "fonts" / file).read_bytes(), "font/ttf")

@@ -6,6 +6,16 @@ outside (file names, class names, reasons) has passed :func:`macoaudit.report.wo
 
 from dataclasses import dataclass, field
 
+from macoaudit.report.pieces import (
+    DepthStep,
+    DepthView,
+    MeanRow,
+    Picture,
+    PlausibilityView,
+    RetentionView,
+    TrustView,
+)
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -21,16 +31,6 @@ class FactGroup:
 
     title: str
     facts: tuple[Fact, ...]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture of the run folder, with the words that stand in for it."""
-
-    path: str
-    """Relative to the run folder, as recorded; the key under which a renderer finds the bytes."""
-    caption: str
-    alt: str
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ class SeedView:
     prediction: str
     same_class: str
     steps: str
+    exemplars: tuple[Picture, ...]
+    """Nearest natural images, nearest first."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class TransferView:
     """What one judge saw in one inversion."""
 
     judge: str
+    method: str
     seed: str
     verdict: str
     rank: str
@@ -89,6 +92,11 @@ class Card:
     transfer: tuple[TransferView, ...]
     transfer_note: str | None
     """Says how many rows or pictures were left out, when some were."""
+    retention: RetentionView | None
+    plausibility: PlausibilityView | None
+    depth: tuple[DepthStep, ...]
+    other_class: tuple[Picture, ...]
+    """Natural images of another class nearest to the reference."""
     not_checked: tuple[str, ...]
 
 
@@ -108,6 +116,12 @@ class Row:
     prediction: str
     kept: str
     transfer: str
+    content: str
+    """Share of the map that was retained."""
+    proof: str
+    """Whether the proof by deletion holds."""
+    as_far: str
+    """Share of natural images at least as far from their neighbours as the inversions."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +156,8 @@ class Banner:
     """Said loudly: the pictures must not be read as those of a trained network."""
     tiles: tuple[Fact, ...]
     mean: Score
+    means: tuple[MeanRow, ...]
+    """Retention over all images, where the run recorded it."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +189,10 @@ class View:
     rows_note: str | None
     has_transfer: bool
     has_labels: bool
+    has_retention: bool
+    has_plausibility: bool
+    trust: TrustView | None
+    depth: DepthView | None
     problems: tuple[Problem, ...]
     problems_note: str
     skipped: tuple[Fact, ...]

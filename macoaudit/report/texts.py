@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from macoaudit.report.reading import measure_limits, measure_terms, measures
 from macoaudit.report.records import Fact, Texts
 from macoaudit.report.words import plural, visible
 from macoaudit.results import Run
@@ -18,8 +19,8 @@ HOW_TO_READ = (
     Fact(
         "Transparency mask",
         "Bright where the optimisation kept pushing on the pixels, dark where it had little reason "
-        "to. The fourth picture fades the inversion to neutral grey by this mask. Dark regions are "
-        "filling from the spectrum and should not be interpreted.",
+        "to. The picture behind the mask fades the inversion to neutral grey by this mask. Dark "
+        "regions are filling from the spectrum and should not be interpreted.",
     ),
     Fact(
         "Similarity",
@@ -60,7 +61,7 @@ GLOSSARY = (
     Fact("Start", "The random-phase image before the first step."),
     Fact(
         "Transfer", "Whether a judge finds the class of the reference in the inversion (first, or "
-        "among its first five classes)."
+        "among its first five classes where there are many)."
     ),
     Fact("Weights digest", "SHA-256 of the network's weights as loaded: the same digest, the same "
          "network."),
@@ -138,6 +139,7 @@ def limits(run: Run) -> tuple[str, ...]:
             "No judge network looked at the inversions, so nothing independent supports that they "
             "show the class."
         )
+    items.extend(measure_limits(run))
     precision = str(run.config.get("precision", ""))
     if precision in ("bf16", "bfloat16", "fp16", "float16"):
         items.append(
@@ -149,4 +151,5 @@ def limits(run: Run) -> tuple[str, ...]:
 
 def texts(run: Run) -> Texts:
     """Collect the paragraphs for a run of ``invert``."""
-    return Texts(HOW_TO_READ, limits(run), GLOSSARY)
+    glossary = sorted((*GLOSSARY, *measure_terms(run)), key=lambda fact: fact.name.lower())
+    return Texts((*HOW_TO_READ, *measures(run)), limits(run), tuple(glossary))

@@ -17,11 +17,13 @@ from macoaudit.report.cards import (
     problems_note,
     weakest_first,
 )
+from macoaudit.report.depth import depth_view
 from macoaudit.report.facts import audited, banner, reproduce, settings_sentence, subtitle, volatile
 from macoaudit.report.records import Fact, Level, Row, View
 from macoaudit.report.texts import texts
+from macoaudit.report.trust import trust_view
 from macoaudit.report.words import SIMILARITY_SCALE, percent_of, plural, scale_range, visible
-from macoaudit.results import ImageAudit, Run
+from macoaudit.results import ImageAudit, Plausibility, Retention, Run
 
 __all__ = ["SIMILARITY_SCALE", "Limits", "View", "build_view"]
 
@@ -143,6 +145,10 @@ def build_view(run: Run, limits: Limits) -> View:
         rows_note=_rows_note(len(run.images), len(rows)),
         has_transfer=any(image.transfer for image in run.images),
         has_labels=any(image.label is not None for image in run.images),
+        has_retention=any(isinstance(image.retention, Retention) for image in run.images),
+        has_plausibility=any(isinstance(i.plausibility, Plausibility) for i in run.images),
+        trust=trust_view(run.trust),
+        depth=depth_view(run.images),
         problems=tuple(build_problem(image) for image in bad),
         problems_note=problems_note(run.images, len(bad)),
         skipped=tuple(Fact(visible(s.check), visible(s.reason)) for s in run.skipped),

@@ -6,11 +6,12 @@ so that the word and the printed number can never disagree.
 
 import math
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from macoaudit.report.records import Score
-from macoaudit.results import Inversion, Prediction
+from macoaudit.results import Inversion, Prediction, Retained, Transfer
 
 DASH = "–"  # noqa: RUF001 - printed where there is no value
 SIMILARITY_DIGITS = 3
@@ -45,6 +46,26 @@ SIMILARITY_SCALE = (
 The first step applies below ``start + START_MARGIN``, the others below the bound given. The bounds
 are a reading aid that we chose, not a calibrated threshold: nothing passes or fails by them.
 """
+
+KEPT_FROM = 0.50
+"""An attribute is called kept when its whole interval is at least this."""
+DROPPED_TO = 0.20
+"""An attribute is called dropped when its whole interval is at most this."""
+CHANCE_P = 0.05
+"""An attribute with a larger p value is not told apart from chance."""
+CONTENT_CHANCE = 5
+"""Per cent of the map that chance alone marks as retained: it is marked above a 95th percentile."""
+FEW_CLASSES = 50
+"""Among the first five of ten classes says little: below this many only the first counts."""
+
+Verdict = Literal["kept", "partly", "dropped", "chance", "open"]
+VERDICT_WORDS: Mapping[Verdict, str] = {
+    "kept": "kept",
+    "partly": "partly kept",
+    "dropped": "dropped",
+    "chance": "not told apart from chance",
+    "open": "undetermined: one seed",
+}
 
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -88,6 +109,61 @@ def probability_text(value: float | None) -> str:
     if 99.9 < percent < 100:
         return "> 99.9 %"
     return f"{percent:.1f} %"
+
+
+def share_text(value: float) -> str:
+    """Print a share of 0 to 1 in whole per cent; never as all or nothing where it is neither."""
+    percent = 100 * value
+    if 0 < percent < 1:
+        return "< 1 %"
+    if 99 < percent < 100:
+        return "> 99 %"
+    return f"{percent:.0f} %"
+
+
+def rest_text(value: float) -> str:
+    """Print what a share of 0 to 1 leaves, so that both printed numbers add up."""
+    text = share_text(value)
+    opposite = {"< 1 %": "> 99 %", "> 99 %": "< 1 %"}
+    return opposite[text] if text in opposite else f"{100 - int(text.removesuffix(' %'))} %"
+
+
+def fraction_text(value: float | None, digits: int = 2) -> str:
+    """Print a number around 0 to 1, or a dash where there is none; without a negative zero."""
+    if value is None:
+        return DASH
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def p_text(value: float) -> str:
+    """Print a p value with three decimals; never as 0 where it is not."""
+    return "< 0.001" if 0 < value < 0.001 else fraction_text(value, 3)
+
+
+def verdict(retained: Retained) -> Verdict:
+    """Say what a retention means, from its rounded interval and p value.
+
+    ``open`` without an interval (one seed). ``dropped`` when the whole interval is at most
+    :data:`DROPPED_TO`. Else ``chance`` when the interval reaches 0 or p is above :data:`CHANCE_P`.
+    Else ``kept`` when the whole interval is at least :data:`KEPT_FROM`, and ``partly`` between.
+
+    The bounds are a reading aid that we chose, not calibrated thresholds: nothing passes or fails
+    by them.
+    """
+    if retained.low is None or retained.high is None:
+        return "open"
+    low, high = float(fraction_text(retained.low)), float(fraction_text(retained.high))
+    if high <= DROPPED_TO:
+        return "dropped"
+    if low <= 0 or round(retained.p_value, 3) > CHANCE_P:
+        return "chance"
+    return "kept" if low >= KEPT_FROM else "partly"
+
+
+def judge_finds_it(transfer: Transfer) -> bool:
+    """Tell whether a judge found the class: among its first five, with few classes as its first."""
+    return transfer.top1_agrees if transfer.n_classes < FEW_CLASSES else transfer.top5_agrees
 
 
 def plural(count: int, noun: str, many: str | None = None) -> str:
@@ -198,40 +274,3 @@ def steps_text(inversion: Inversion) -> str:
     """Print the number of steps and why the loop ended."""
     end = "settled" if inversion.converged else "step limit"
     return f"{inversion.n_steps:,} ({end})"
-
-
-def value_text(value: object) -> str:
-    """Print one value of a setting or a recorded fact."""
-    if value is None:
-        return "not set"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return repr(value)
-    if isinstance(value, str):
-        return visible(value) or "empty"
-    if isinstance(value, Iterable):
-        return ", ".join(value_text(item) for item in value) or "none"
-    return visible(value)
-
-
-def flatten(document: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
-    """Turn nested settings into ``(dotted name, text)`` pairs, in sorted order."""
-    pairs: list[tuple[str, str]] = []
-    for key in sorted(document):
-        value = document[key]
-        name = f"{prefix}{visible(key)}"
-        if isinstance(value, Mapping) and value:
-            pairs.extend(flatten(value, f"{name}."))
-        else:
-            pairs.append((name, "none" if isinstance(value, Mapping) else value_text(value)))
-    return pairs
-
-
-def seconds_text(value: object) -> str:
-    """Print a wall time recorded in seconds; anything that is no number is printed as it is."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return value_text(value)
-    if value < 120:
-        return f"{value:.1f} s"
-    return f"{value // 60:.0f} min {value % 60:.0f} s"

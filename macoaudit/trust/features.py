@@ -2,7 +2,7 @@
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from macoaudit.errors import LayerError
 from macoaudit.inversion import whole_view
@@ -10,31 +10,23 @@ from macoaudit.models import (
     PENULTIMATE,
     LoadedModel,
     activation_function,
+    block_layers,
     frozen,
-    list_layers,
     resolve_layer,
 )
 from macoaudit.trust.setting import Features
-
-_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 def path_layers(model: LoadedModel, count: int = 6) -> tuple[str, ...]:
     """Choose at most ``count`` layers evenly over the depth, the penultimate one last.
 
-    Among the network's blocks where it has any: modules of several parts that are entries of a
-    list and not inside another such block. Otherwise among all layers.
+    Among the network's blocks (:func:`macoaudit.models.block_layers`).
 
     Args:
         model: the network.
         count: at least 2.
     """
-    layers = [layer for layer in list_layers(model) if layer.name != PENULTIMATE]
-    parts = dict(model.module.named_modules())
-    blocks = [layer.name for layer in layers if _is_block(layer.name, parts)]
-    names = [name for name in blocks if not any(name.startswith(f"{other}.") for other in blocks)]
-    if len(names) < 2:
-        names = [layer.name for layer in layers if layer.name]
+    names = [layer.name for layer in block_layers(model)]
     try:
         resolve_layer(model, PENULTIMATE)
         last = [PENULTIMATE]
@@ -45,12 +37,6 @@ def path_layers(model: LoadedModel, count: int = 6) -> tuple[str, ...]:
         picks = torch.linspace(0, len(names) - 1, room).round().long().tolist()
         names = [names[pick] for pick in picks]
     return (*names, *last)
-
-
-def _is_block(name: str, parts: dict[str, nn.Module]) -> bool:
-    part, parent = parts[name], parts[name.rpartition(".")[0]]
-    several = next(part.children(), None) is not None
-    return several and not isinstance(part, _CONTAINERS) and isinstance(parent, _CONTAINERS)
 
 
 def middle_layer(model: LoadedModel) -> str:

@@ -49,6 +49,7 @@ def trust_panel(
     layer: str = "penultimate",
     precision: str = "fp32",
     features: Float[Tensor, "image seed feature"] | None = None,
+    compared: TrustInput | None = None,
     on_step: Callable[[str, Step], None] | None = None,
 ) -> tuple[TrustCheck, ...]:
     """Run every check of :data:`CHECKS`, in that order.
@@ -67,6 +68,8 @@ def trust_panel(
         precision: ``fp32`` or ``bf16``.
         features: of the inversions of *all* images of the run in the comparison space, for the
             check of the initialisations; None: of those in ``data``.
+        compared: more images with their inversions, for the layer path, which optimises nothing;
+            None: those in ``data``.
         on_step: called with the check's name after every step.
 
     Returns:
@@ -83,5 +86,5 @@ def trust_panel(
         dead_target(model, data, settings),
         parametrizations(model, data, compare, settings),
         initialisations(inversion_features(model, data, compare) if features is None else features),
-        layer_path(model, data, natural),
+        layer_path(model, compared or data, natural),
     )

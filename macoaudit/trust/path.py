@@ -43,6 +43,8 @@ from macoaudit.trust.setting import TrustInput, Verdict, skipped, views
 # A layer is used where natural images of one class are more alike than those of different classes
 # by this many standard errors: elsewhere the scale of the path has no length.
 _MIN_STANDARD_ERRORS = 2.0
+# Fewer images with a mate of their class leave the scale to chance.
+_FEWEST = 4
 # Between pictures that have nothing to do with the references (random phases, noise: within 0.12 of
 # zero in the later half of three networks, 8 images) and honest inversions (0.45 at least, 6).
 _LOWEST_EXPECTED = 0.25
@@ -106,6 +108,12 @@ def layer_path(
             "no two images share a class with each other and with an inversion, so there is no "
             "natural image to compare with but the reference itself",
         )
+    if len(pairs.images) < _FEWEST or len(pairs.classes) < 2:
+        return skipped(
+            name,
+            f"{len(pairs.images)} images of {len(pairs.classes)} classes have another image of "
+            f"their class; {_FEWEST} of two classes or more are needed",
+        )
     if not bool(pairs.other.any()):
         return skipped(name, "all natural images are of one class: no other class to compare with")
     inverted = views(data.inversion_01[pairs.images], model)
@@ -141,6 +149,8 @@ class _Pairs:
         )
         self.images: list[int] = []
         """Positions of the images whose class has two natural images, one not itself."""
+        self.classes: set[str] = set()
+        """Classes of these images."""
         self._mates: list[list[int]] = []
         self._strangers: list[list[int]] = []
         self._class_members: list[list[int]] = []
@@ -149,6 +159,7 @@ class _Pairs:
             mates = [i for i in members if keys[i] != key]
             if len(members) >= 2 and mates:
                 self.images.append(index)
+                self.classes.add(str(label))
                 self._mates.append(mates)
                 self._class_members.append(members)
                 self._strangers.append([i for i in range(len(labels)) if i not in members])

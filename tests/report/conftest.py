@@ -5,7 +5,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from runs import HOSTILE, make_run
+from runs import HOSTILE, make_hostile, make_run
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +40,18 @@ def hostile(tmp_path_factory):
     ]
     config = {**run.config, "images": HOSTILE[0], HOSTILE[1]: HOSTILE[2]}
     return replace(run, images=(*images, *broken), config=config), folder
+
+
+@pytest.fixture(scope="session")
+def measured_run(tmp_path_factory):
+    """Five images with every measure: proofs that hold, fail and are missing."""
+    folder = tmp_path_factory.mktemp("measured")
+    return make_run(folder, 5, n_seeds=2, bad=True, measured=True), folder
+
+
+@pytest.fixture(scope="session")
+def hostile_measured(tmp_path_factory):
+    """Every hostile name wherever a measure records text."""
+    folder = tmp_path_factory.mktemp("hostile-measured")
+    run = make_run(folder, len(HOSTILE), paths=HOSTILE, share_pictures=True, measured=True)
+    return make_hostile(run), folder

@@ -1,20 +1,26 @@
 """Builds realistic run folders of ``invert`` for the tests of the report."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from macoaudit.results import (
+    DepthPoint,
+    Exemplar,
     ImageAudit,
     Inversion,
     ModelRecord,
     Prediction,
+    Retained,
     Run,
     Skipped,
     Transfer,
+    TrustCheck,
 )
+from tests import measured as examples
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>.png",
@@ -66,6 +72,72 @@ def paint(folder: Path, image_id: str, seeds: list[int], side_px: int, photo: Pa
         mask.save(here / f"transparency-{seed}.png")
         made.putalpha(mask)
         made.save(here / f"masked-{seed}.png")
+
+
+def paint_map(folder: Path, image_id: str, side_px: int) -> None:
+    """Write a picture like that of a retained map: the reference, dimmed where nothing is kept."""
+    here = folder / "images" / image_id
+    with Image.open(here / "reference.png") as opened:
+        reference = opened.convert("RGB")
+    axis = np.linspace(-1, 1, 14)
+    patches = np.exp(-2 * ((axis[:, None] - 0.2) ** 2 + (axis[None] + 0.1) ** 2))
+    mask = Image.fromarray((255 * patches).astype(np.uint8)).resize((side_px, side_px))
+    grey = Image.new("RGB", reference.size, (128, 128, 128))
+    Image.composite(reference, grey, mask).save(here / "retained.png")
+
+
+LAYERS = ("blocks.2", "blocks.5", "blocks.8", "penultimate")
+
+
+def with_measures(image: ImageAudit, number: int, others: list[tuple[str, str]]) -> ImageAudit:
+    """Add every measure to an image; every third map fails its proof, every fifth has none.
+
+    ``others`` are id and path of images that serve as natural neighbours.
+    """
+    retention = examples.retention(image.id, number % 3 != 1, len(image.inversions))
+    if not retention.faithfulness.holds:  # the curve has to show what the statement says
+        curve = tuple(
+            replace(p, moved_dropped=0.8 * p.dropped) for p in examples.faithfulness().curve
+        )
+        retention = replace(retention, faithfulness=replace(retention.faithfulness, curve=curve))
+    if number % 5 == 4:
+        gone = Skipped("deletion", "fewer than 16 patches")
+        retention = replace(retention, faithfulness=gone)
+
+    if len(image.inversions) == 1:  # no interval without a second seed
+        attributes = {
+            name: replace(found, low=None, high=None) if isinstance(found, Retained) else found
+            for name, found in retention.attributes.items()
+        }
+        retention = replace(retention, attributes=attributes)
+
+    def near(step: int) -> tuple[Exemplar, ...]:
+        picked = [others[(number + step + k) % len(others)] for k in range(3)]
+        return tuple(
+            Exemplar(path, path.split("/")[0], 0.81 - 0.07 * k, f"images/{i}/reference.png")
+            for k, (i, path) in enumerate(picked)
+        )
+
+    return replace(
+        image,
+        inversions=tuple(
+            replace(one, exemplars=near(1 + 2 * one.seed)) for one in image.inversions
+        ),
+        transfer=tuple(
+            replace(t, method="prototype", n_classes=12, probability=None)
+            if t.judge == "mobilenetv2_100"
+            else t
+            for t in image.transfer
+        ),
+        plausibility=examples.plausibility(tuple(i.seed for i in image.inversions)),
+        retention=retention,
+        depth=tuple(
+            DepthPoint(layer, 0.97 - 0.03 * k, examples.attributes(0.15 * k + 0.01 * number), file)
+            for k, layer in enumerate(LAYERS)
+            for file in [image.inversions[k % len(image.inversions)].files["image"]]
+        ),
+        other_class=near(4)[:2],
+    )
 
 
 def inversion(image_id: str, seed: int, similarity: float, same: bool) -> Inversion:
@@ -148,6 +220,54 @@ def volatile(started: str = "2026-01-02T03:04:05Z") -> dict[str, object]:
     }
 
 
+def make_hostile(run: Run) -> Run:
+    """Put a hostile name wherever a measure of a run records text."""
+
+    def spoil(image: ImageAudit, name: str) -> ImageAudit:
+        near = Exemplar(name, name, 0.5, image.files["reference"])
+        retention = replace(
+            image.retention,
+            space=name,
+            attributes={name: examples.retained(), "top5": Skipped(name, name)},
+            faithfulness=replace(examples.faithfulness(), fills=(name,))
+            if len(name) % 2
+            else Skipped(name, name),
+        )
+        points = {name: examples.retained(), "top5": Skipped(name, name)}
+        return replace(
+            image,
+            retention=retention,
+            plausibility=replace(image.plausibility, space=name),
+            depth=(DepthPoint(name, 0.9, points, image.files["reference"]),),
+            other_class=(near,),
+            inversions=tuple(replace(i, exemplars=(near,)) for i in image.inversions),
+            skipped=(Skipped(name, name),),
+        )
+
+    return replace(
+        run,
+        images=tuple(spoil(i, name) for i, name in zip(run.images, HOSTILE, strict=True)),
+        trust=tuple(
+            TrustCheck(
+                name, outcome, name if outcome == "skipped" else None, 0.1, 0.2, 1, {name: 1.0}
+            )
+            for name in HOSTILE
+            for outcome in ("not as expected", "skipped")
+        ),
+        summary={"retention": {name: {"mean": 0.5, "n": name} for name in HOSTILE}},
+    )
+
+
+SUMMARY = {
+    "faithfulness": {"n": 8, "retained_matters": 7, "dropped_does_not": 6, "holds": 5},
+    "retention": {
+        "color": {"mean": 0.684, "low": 0.591, "high": 0.772, "n": 8},
+        "layout": {"mean": 0.091, "low": 0.012, "high": 0.183, "n": 8},
+        "bands_1": {"mean": 0.412, "low": 0.301, "high": 0.522, "n": 8},
+    },
+}
+
+
 def make_run(
     folder: Path,
     n_images: int,
@@ -160,10 +280,13 @@ def make_run(
     bad: bool = False,
     origin: str = "pretrained",
     share_pictures: bool = False,
+    measured: bool = False,
 ) -> Run:
     """Write the pictures of a run folder and return its record.
 
     With ``share_pictures`` all images name the pictures of the first, to make large runs cheap.
+    With ``measured`` they have retention, plausibility, neighbours and a depth profile, and the run
+    has trust checks.
     """
     seeds = list(range(n_seeds))
     images = []
@@ -176,8 +299,16 @@ def make_run(
         if files_id == image_id:
             photo = photos[number % len(photos)] if photos else None
             paint(folder, image_id, seeds, side_px, photo)
+            paint_map(folder, image_id, side_px)
         made = good_image(files_id, path, number, seeds, judged)
         images.append(ImageAudit(**{**vars(made), "id": image_id}))
+    if measured:
+        files = [Path(image.files["reference"]).parts[1] for image in images]
+        others = list(zip(files, [image.path for image in images], strict=True))
+        images = [
+            replace(with_measures(replace(image, id=files[n]), n, others), id=image.id)
+            for n, image in enumerate(images)
+        ]
     if bad:
         reasons = ("image file is truncated (12 bytes not processed)", "more than 178956970 pixels")
         images.insert(0, bad_image("broken-1", "tench/broken.jpg", "failed", reasons[0]))
@@ -204,6 +335,8 @@ def make_run(
             "n_ok": len(found),
             "mean_similarity": sum(found) / len(found) if found else None,
             "verdict": None,
+            **(SUMMARY if measured else {}),
         },
         volatile=volatile(),
+        trust=examples.trust() if measured else (),
     )

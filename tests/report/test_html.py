@@ -13,6 +13,7 @@ from runs import HOSTILE, make_run, volatile
 
 from macoaudit.errors import ReportError
 from macoaudit.report import html as html_module
+from macoaudit.report.charts import STYLES
 from macoaudit.report.html import (
     FRAME_BUDGET_BYTES,
     PAGE_BUDGET_BYTES,
@@ -25,9 +26,9 @@ from macoaudit.report.words import visible
 from macoaudit.results import from_json, to_json
 
 
-@pytest.fixture(scope="module")
-def page(small):
-    return Page(render_html(*small))
+@pytest.fixture(scope="module", params=["small", "measured_run"])
+def page(request):
+    return Page(render_html(*request.getfixturevalue(request.param)))
 
 
 def test_nothing_is_loaded_from_outside(page):
@@ -83,8 +84,9 @@ def test_without_script_everything_is_in_the_text(small):
     assert with_script.text() == text
 
 
-def test_hostile_names_stay_text(hostile):
-    run, folder = hostile
+@pytest.mark.parametrize("fixture", ["hostile", "hostile_measured"])
+def test_hostile_names_stay_text(fixture, request):
+    run, folder = request.getfixturevalue(fixture)
     source = render_html(run, folder)
     assert source.encode("utf-8")
     page = Page(source)
@@ -129,6 +131,12 @@ def test_accessible_structure(page):
     assert levels[0] == 1
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
     assert all(image.get("alt") for image in page.all("img"))
+    drawings = [element for element in page.root.iter() if element.tag.endswith("}svg")]
+    for drawing in drawings:
+        assert drawing.get("role") == "img"
+        assert drawing.get("aria-label") == drawing[0].text
+        assert drawing[0].tag.endswith("}title")
+        assert len(drawing[0].text) > 20
     assert all(th.get("scope") in ("col", "row") for th in page.all("th"))
     assert len(page.all("caption")) == len(page.all("table"))
     ids = [e.get("id") for e in page.root.iter() if e.get("id")]
@@ -161,10 +169,13 @@ def test_contrast_of_both_palettes():
     ]
     light, dark = palettes[0], palettes[1]
     assert light["page"] != dark["page"]
-    for palette in (light, dark, {**light, **palettes[2]}):
+    for palette in (light, dark, {**light, **palettes[2]}, {**dark, **palettes[2]}):
         for ink in ("ink", "muted", "accent"):
             for ground in ("page", "surface"):
                 assert _contrast(palette[ink], palette[ground]) >= 4.5, (ink, ground)
+        for style, *_ in STYLES:
+            for ground in ("page", "surface"):
+                assert _contrast(palette[style], palette[ground]) >= 4.5, (style, ground)
         assert _contrast(palette["warn-ink"], palette["warn-page"]) >= 4.5
 
 
@@ -174,10 +185,12 @@ def test_print_colours_have_contrast_on_white():
     assert len(inks) >= 3
     assert all(_contrast(ink, "#ffffff") >= 4.5 for ink in inks)
     assert _contrast("#6b2d00", "#fff0dc") >= 4.5
+    assert all(_contrast(color, "#ffffff") >= 4.5 for _, color, _ in STYLES)
 
 
-def test_frame_keeps_its_budget(small):
-    run, folder = small
+@pytest.mark.parametrize("fixture", ["small", "measured_run"])
+def test_frame_keeps_its_budget(fixture, request):
+    run, folder = request.getfixturevalue(fixture)
     empty = render_html(replace(run, images=()), folder)
     assert len(empty.encode()) <= FRAME_BUDGET_BYTES
     assert empty.count("<style>") == empty.count("<script>") == 1

@@ -173,8 +173,9 @@ def test_child_gets_a_fixed_date_unless_the_caller_sets_one(tmp_path, monkeypatc
     assert seen == [pdf_module.EPOCH, "86400"]
 
 
-def test_hostile_names_are_printed(hostile):
-    run, folder = hostile
+@pytest.mark.parametrize("fixture", ["hostile", "hostile_measured"])
+def test_hostile_names_are_printed(fixture, request):
+    run, folder = request.getfixturevalue(fixture)
     text = flat_text(pypdf.PdfReader(io.BytesIO(render_pdf(run, folder).data)))
     squeezed = text.replace(" ", "")
     for name in HOSTILE:
@@ -307,7 +308,7 @@ def test_printed_document_names_only_assets(small):
     scratch = folder.parent / "doc"
     (scratch / "assets").mkdir(parents=True, exist_ok=True)
     assets = {}
-    pictures = pdf_module._prepare_pictures(run, folder, scratch, assets)
+    pictures = pdf_module._prepare_pictures(build_view(run, LIMITS), folder, scratch, assets)
     fonts = {"regular": "asset:a", "semibold": "asset:b"}
     document = render_document(build_view(run, LIMITS), pictures, fonts)
     assert "data:" not in document

@@ -140,3 +140,17 @@ def test_model_without_classes_compares_no_predictions(small):
 def test_another_command_is_refused(small):
     with pytest.raises(ReportError, match=r"command 'audit'.*renders runs of 'invert'"):
         build_view(replace(small[0], command="audit"), ALL)
+
+
+def test_counts_of_the_summary_are_tiles_where_recorded(measured_run, small):
+    tiles = {tile.name: tile.value for tile in build_view(measured_run[0], ALL).banner.tiles}
+    assert tiles["maps proven by deletion (both)"] == "5 of 8"
+    assert tiles["images whose retained region matters"] == "7 of 8"
+    assert tiles["images whose dropped region does not"] == "6 of 8"
+    means = build_view(measured_run[0], ALL).banner.means
+    assert [(row.name, row.value) for row in means][:2] == [
+        ("colours", "0.68"),
+        ("spatial layout in the same place", "0.09"),
+    ]
+    assert build_view(small[0], ALL).banner.means == ()
+    assert not any("deletion" in tile.name for tile in build_view(small[0], ALL).banner.tiles)

@@ -1,14 +1,13 @@
 import pytest
 
+from macoaudit.report.settings import flatten, seconds_text
 from macoaudit.report.words import (
     DASH,
     SIMILARITY_SCALE,
-    flatten,
     probability_text,
     scale_level,
     scale_range,
     score,
-    seconds_text,
     similarity_text,
     visible,
 )
