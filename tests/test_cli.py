@@ -150,7 +150,7 @@ class TestUsage:
             (invert("--judge", "a", "--judge", "a"), ("--judge: a came twice",)),
             (invert("--judge", "a", "--judge", "none"), ("--judge: 'none' came with a",)),
             (invert("--measures", "--layers", "body,,x"), ("--layers is 'body,,x'", "commas")),
-            (invert("--measures", "--layers", "body,body"), ("--layers is body,body",)),
+            (invert("--measures", "--layers", "body,body"), ("--layers is 'body,body'",)),
             (invert("--measures", "--layers", "bdy"), ("bdy", "no such layer", "body")),
             (invert("--layers", "body"), ("--no-measures came with a depth profile",)),
             (invert("--depth-profile"), ("--no-measures came with a depth profile",)),

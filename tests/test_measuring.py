@@ -185,7 +185,7 @@ class TestWhatIsMeasured:
         ]  # fmt: skip
 
     def test_more_than_five_classes_have_a_first_five(self, photos):
-        for image in start(photos, kwargs={"classes": 12}).images:
+        for image in start(photos, card="Pixels", kwargs={"classes": 12}).images:
             found = retention(image).attributes["top5"]
             assert isinstance(found, Retained)
             assert 0 <= found.null <= found.ceiling == 1
@@ -350,13 +350,13 @@ class TestReference:
 
     def test_files_that_cannot_be_used_are_said(self, photos, natural):
         (natural / "bad.png").write_bytes(b"no image")
-        (natural / "copy.png").write_bytes((natural / "n0.png").read_bytes())
+        (natural / "z.png").write_bytes((natural / "n0.png").read_bytes())
         run = start(photos, references=(natural,))
         assert run.status == "complete"
         found = [item.reason for item in run.skipped if item.check == "reference"]
         assert len(found) == 2
         assert "bad.png" in found[0]
-        assert found[1] == "copy.png: has the same bytes as n0.png"
+        assert found[1] == "z.png: has the same bytes as n0.png"
         # and are said again when everything comes from the units
         again = start(photos, references=(natural,))
         assert [item.reason for item in again.skipped if item.check == "reference"] == found
@@ -436,7 +436,7 @@ class TestDepthProfile:
     @pytest.mark.parametrize(
         ("changes", "said"),
         [
-            ({"layers": ("body", "body")}, "--layers is body,body; name each layer once"),
+            ({"layers": ("body", "body")}, "--layers is 'body,body'; name each layer once"),
             ({"layers": ("body",), "measures": False}, "--no-measures came with a depth profile"),
             ({"depth_profile": True, "measures": False}, "--no-measures came with a depth"),
             ({"plausibility_k": 0}, "--neighbours is 0"),
