@@ -305,12 +305,12 @@ def _unused(file: ImageFile, sha256: str | None, status: ImageStatus, reason: st
 
 def _unmeasured(image: ImageAudit) -> ImageAudit:
     """Say of an image without measures that the interruption is why."""
-    checks = {
-        name: replace(check, reason="the run was interrupted before this image was measured")
-        for name in ("plausibility", "retention")
-        if isinstance(check := getattr(image, name), Skipped) and check.reason == NOT_MEASURED
-    }
-    return replace(image, **checks)
+    reason = "the run was interrupted before this image was measured"
+    if isinstance(image.retention, Skipped) and image.retention.reason == NOT_MEASURED:
+        image = replace(image, retention=Skipped("retention", reason))
+    if isinstance(image.plausibility, Skipped) and image.plausibility.reason == NOT_MEASURED:
+        image = replace(image, plausibility=Skipped("plausibility", reason))
+    return image
 
 
 def _no_trust(config: InvertConfig) -> tuple[Skipped, ...]:

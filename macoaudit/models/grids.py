@@ -124,12 +124,13 @@ def block_layers(model: LoadedModel) -> tuple[LayerInfo, ...]:
     return tuple(inside or layers)
 
 
-def content_layer(model: LoadedModel) -> GridLayer | None:
-    """Choose the layer in whose features places of two images are compared; None without a grid.
+def content_layers(model: LoadedModel) -> tuple[GridLayer, ...]:
+    """Choose the layers in whose features places of two images are compared; none without a grid.
 
-    The coarsest grid with at least eight places a side (else the finest there is): the last block
-    that has it where coarser ones follow, and the block at three fifths of them where it is kept to
-    the end, as in a plain vision transformer.
+    The first is the coarsest grid with at least eight places a side (else the finest there is): the
+    last block that has it where coarser ones follow, and the block at three fifths of them where it
+    is kept to the end, as in a plain vision transformer. The others are the last block with a grid
+    and the one halfway, where there are further ones.
     """
     found = [
         GridLayer(layer.name, grid)
@@ -137,13 +138,16 @@ def content_layer(model: LoadedModel) -> GridLayer | None:
         if (grid := grid_of(layer.shape, model)) is not None
     ]
     if not found:
-        return None
+        return ()
     sides = [min(layer.grid.height, layer.grid.width) for layer in found]
     wide = [side for side in sides if side >= _LEAST_SIDE]
     side = min(wide) if wide else max(sides)
-    chosen = [layer for layer, s in zip(found, sides, strict=True) if s == side]
+    places = [place for place, s in enumerate(sides) if s == side]
     kept = sides[-1] == side
-    return chosen[min(len(chosen) - 1, int(_DEPTH_FRAC * len(chosen)))] if kept else chosen[-1]
+    first = places[min(len(places) - 1, int(_DEPTH_FRAC * len(places)))] if kept else places[-1]
+    last = len(found) - 1
+    chosen = sorted({first, (first + last) // 2, last})
+    return tuple(found[place] for place in chosen)
 
 
 def depth_layers(model: LoadedModel, count: int = 4) -> tuple[str, ...]:

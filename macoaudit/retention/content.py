@@ -9,8 +9,10 @@ of an inversion in the features of a mid-depth layer, and the best is kept:
 with ``t`` the centred features of a place, ``x_k`` the inversions of the reference and ``y_jk`` the
 baseline: inversions of other images, or random-phase images of the same spectrum where there is no
 other image. What every inversion shares with the reference more than the baseline does is retained.
+Maps of several layers, from mid-depth to the last grid, are averaged (:func:`pooled_map`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,11 +29,20 @@ class ContentMap:
     """Retention of each place of one reference."""
 
     values: Float[Tensor, "rows columns"]
-    """Likeness above the baseline, a difference of cosines, -2 to 2."""
-    low: float
-    """Median of the same number where each baseline image plays the inversions: chance."""
-    high: float
-    """Its 95th percentile."""
+    """Likeness above the baseline: a difference of cosines at one layer, standard deviations of
+    chance over several."""
+    chance: Float[Tensor, "donor rows columns"]
+    """The same number where each baseline image plays the inversions."""
+
+    @property
+    def low(self) -> float:
+        """Median of chance."""
+        return float(self.chance.flatten().median())
+
+    @property
+    def high(self) -> float:
+        """95th percentile of chance."""
+        return float(torch.quantile(self.chance.flatten(), 0.95))
 
     @property
     def retained_frac(self) -> float:
@@ -101,14 +112,35 @@ def content_map(
     donors = torch.stack(
         [_cosines(reference, group, center).amax(-1).mean(0) for group in baseline]
     )
-    values = (own - donors.mean(0)).view(rows, columns)
-    if len(donors) > 1:
-        # Chance: each donor in the place of the inversions, against the mean of the others.
-        others = (donors.sum(0) - donors) / (len(donors) - 1)
-        chance = (donors - others).flatten()
-    else:
-        chance = (donors - donors.mean()).flatten()
-    return ContentMap(values, float(chance.median()), float(torch.quantile(chance, 0.95)))
+    # Chance: each donor in the place of the inversions, against the mean of the others.
+    count = len(donors)
+    others = (donors.sum(0) - donors) / (count - 1) if count > 1 else donors.mean()
+    return ContentMap(
+        (own - donors.mean(0)).view(rows, columns), (donors - others).view(-1, rows, columns)
+    )
+
+
+def pooled_map(maps: Sequence[ContentMap]) -> ContentMap:
+    """Average the maps of several layers, each in standard deviations of its own chance.
+
+    Coarser maps are interpolated to the first one's grid. One map comes back as it is.
+
+    Args:
+        maps: of one reference, with the same baseline images; the first has the finest grid.
+    """
+    if len(maps) == 1:
+        return maps[0]
+    size = tuple(maps[0].values.shape)
+    values, chance = [], []
+    for item in maps:
+        spread = item.chance.std()
+        both = torch.cat([item.values[None], item.chance]) / torch.where(spread > 0, spread, 1.0)
+        both = torch.nn.functional.interpolate(
+            both[None], size=size, mode="bilinear", align_corners=False
+        )[0]
+        values.append(both[0])
+        chance.append(both[1:])
+    return ContentMap(torch.stack(values).mean(0), torch.stack(chance).mean(0))
 
 
 def patch_features(
