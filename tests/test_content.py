@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from macoaudit.retention import content_map, draw_map, matched_places, patch_features
+from macoaudit.retention import (
+    content_map,
+    draw_map,
+    matched_places,
+    patch_features,
+    pooled_map,
+)
 from macoaudit.retention.content import ContentMap
 
 CHANNELS, ROWS, COLUMNS = 256, 6, 5
@@ -119,6 +125,41 @@ class TestContentMap:
         assert float(found.values[2, 2]) == 0
 
 
+class TestPooledMap:
+    generator = torch.Generator().manual_seed(3)
+
+    def a_map(self, side: int, scale: float = 1.0) -> ContentMap:
+        chance = torch.randn(5, side, side, generator=self.generator) * scale
+        return ContentMap(torch.randn(side, side, generator=self.generator) * scale, chance)
+
+    def test_one_map_comes_back_as_it_is(self):
+        only = self.a_map(6)
+        assert pooled_map([only]) is only
+
+    def test_each_layer_counts_in_its_own_standard_deviations(self):
+        first, second = self.a_map(6), self.a_map(6)
+        loud = ContentMap(1000 * second.values, 1000 * second.chance)
+        expected = (first.values / first.chance.std() + second.values / second.chance.std()) / 2
+        found = pooled_map([first, loud])
+        assert torch.allclose(found.values, expected, atol=1e-5)
+        quiet = pooled_map([first, second])
+        assert found.low == pytest.approx(quiet.low, abs=1e-5)
+        assert found.high == pytest.approx(quiet.high, abs=1e-5)
+
+    def test_a_coarser_map_is_laid_over_the_finest_grid(self):
+        fine, coarse = self.a_map(6), self.a_map(3)
+        flat = ContentMap(torch.full((3, 3), 2.0), coarse.chance)
+        found = pooled_map([fine, flat])
+        shift = 2.0 / float(coarse.chance.std()) / 2
+        assert torch.allclose(found.values - fine.values / fine.chance.std() / 2,
+                              torch.full((6, 6), shift), atol=1e-5)  # fmt: skip
+        assert found.chance.shape == (5, 6, 6)
+
+    def test_a_layer_whose_chance_does_not_vary(self):
+        still = ContentMap(torch.zeros(4, 4), torch.zeros(2, 4, 4))
+        assert bool((pooled_map([still, still]).values == 0).all())
+
+
 def test_matched_places_are_where_they_were_planted(reference):
     order = torch.stack(
         [torch.randperm(PLACES, generator=torch.Generator().manual_seed(i)) for i in range(2)]
@@ -152,7 +193,9 @@ class TestDrawing:
     image = torch.rand(3, 12, 12, generator=torch.Generator().manual_seed(0))
 
     def drawn(self, values: Tensor) -> Tensor:
-        return draw_map(self.image, ContentMap(values, low=0.1, high=0.3))
+        # median 0.1, 95th percentile 0.3
+        chance = torch.tensor([0.1] * 80 + [0.3] * 16).view(6, 4, 4)
+        return draw_map(self.image, ContentMap(values, chance))
 
     def test_what_is_retained_has_its_own_colors(self):
         assert torch.allclose(self.drawn(torch.full((4, 4), 0.3)), self.image)
@@ -170,5 +213,5 @@ class TestDrawing:
         assert torch.allclose(half, (full + none) / 2, atol=1e-6)
 
     def test_chance_without_a_spread(self):
-        drawn = draw_map(self.image, ContentMap(torch.zeros(4, 4), low=0.0, high=0.0))
+        drawn = draw_map(self.image, ContentMap(torch.zeros(4, 4), torch.zeros(2, 4, 4)))
         assert bool(torch.isfinite(drawn).all())

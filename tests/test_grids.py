@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from macoaudit.errors import LayerError
 from macoaudit.models import (
     LoadedModel,
-    content_layer,
+    content_layers,
     depth_layers,
     grid_function,
     load_model,
@@ -149,7 +149,7 @@ def test_a_network_without_blocks_offers_its_layers_but_not_the_class_scores():
     assert [layer.name for layer in block_layers(model)] == ["0.0", "0.1", "0.2", "0.3"]
     assert depth_layers(model, 2) == ("0.1", "0.3", "penultimate")
     assert depth_layers(model, 50) == ("0.0", "0.1", "0.2", "0.3", "penultimate")
-    assert content_layer(model).name == "0.1"
+    assert [layer.name for layer in content_layers(model)] == ["0.1"]
 
 
 def test_without_a_penultimate_layer_the_depth_ends_with_the_last_one():
@@ -159,41 +159,52 @@ def test_without_a_penultimate_layer_the_depth_ends_with_the_last_one():
 
 def test_without_a_grid_there_is_no_content_layer():
     module = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 4))
-    assert content_layer(planted(module, num_classes=4)) is None
+    assert content_layers(planted(module, num_classes=4)) == ()
 
 
-# The content layer: the last block of 8 or more places a side where coarser ones follow, else the
-# block at three fifths of the depth. The depth: four blocks evenly spaced, the last one among them.
+# The first content layer is the last block of 8 places a side or more where coarser ones follow,
+# else the block at three fifths of the depth; then halfway to the last grid, and that one. The depth is
+# four blocks evenly spaced, the last one among them.
 @pytest.mark.parametrize(
     ("name", "content", "grid", "depth"),
     [
-        ("resnet10t", "layer3.0", (11, 11), [f"layer{i}.0" for i in (1, 2, 3, 4)]),
-        ("vit_tiny_patch16_224", "blocks.7", (14, 14), [f"blocks.{i}" for i in (2, 5, 8, 11)]),
-        ("convnext_atto", "stages.2", (14, 14), [f"stages.{i}" for i in range(4)]),
+        ("resnet10t", ("layer3.0", "layer4.0"), (11, 11), [f"layer{i}.0" for i in (1, 2, 3, 4)]),
+        (
+            "vit_tiny_patch16_224",
+            ("blocks.7", "blocks.9", "blocks.11"),
+            (14, 14),
+            [f"blocks.{i}" for i in (2, 5, 8, 11)],
+        ),
+        ("convnext_atto", ("stages.2", "stages.3"), (14, 14), [f"stages.{i}" for i in range(4)]),
         (
             "mobilenetv2_100",
-            "blocks.4.2",
+            ("blocks.4.2", "blocks.5.1", "blocks.6.0"),
             (14, 14),
             [f"blocks.{i}" for i in ("2.0", "3.1", "4.1", "6.0")],
         ),
-        ("test_vit", "blocks.3", (10, 10), [f"blocks.{i}" for i in (0, 2, 3, 5)]),
+        (
+            "test_vit",
+            ("blocks.3", "blocks.4", "blocks.5"),
+            (10, 10),
+            [f"blocks.{i}" for i in (0, 2, 3, 5)],
+        ),
         pytest.param(
             "deit_tiny_distilled_patch16_224",
-            "blocks.7",
+            ("blocks.7", "blocks.9", "blocks.11"),
             (14, 14),
             [f"blocks.{i}" for i in (2, 5, 8, 11)],
             marks=pytest.mark.slow,
         ),
         pytest.param(
             "swin_tiny_patch4_window7_224",
-            "layers.2",
+            ("layers.2", "layers.3"),
             (14, 14),
             [f"layers.{i}" for i in range(4)],
             marks=pytest.mark.slow,
         ),
         pytest.param(
             "densenet121",
-            "features.denseblock3",
+            ("features.denseblock3", "features.transition3", "features.denseblock4"),
             (14, 14),
             [f"features.denseblock{i}" for i in (1, 2, 3, 4)],
             marks=pytest.mark.slow,
@@ -201,7 +212,7 @@ def test_without_a_grid_there_is_no_content_layer():
         pytest.param(
             # grids of 7 x 7 alone: three fifths of eight blocks
             "mixer_s32_224",
-            "blocks.4",
+            ("blocks.4", "blocks.5", "blocks.7"),
             (7, 7),
             [f"blocks.{i}" for i in (1, 3, 5, 7)],
             marks=pytest.mark.slow,
@@ -210,13 +221,13 @@ def test_without_a_grid_there_is_no_content_layer():
 )
 def test_of_known_architectures(name, content, grid, depth, generator):
     model = load_model(name, weights="random")
-    chosen = content_layer(model)
-    assert chosen.name == content
-    assert (chosen.grid.height, chosen.grid.width) == grid
+    chosen = content_layers(model)
+    assert tuple(layer.name for layer in chosen) == content
+    assert (chosen[0].grid.height, chosen[0].grid.width) == grid
     assert depth_layers(model) == (*depth, "penultimate")
     size = model.preprocessing.input_size
     with torch.no_grad():
-        features = grid_function(model, content)(torch.rand(1, 3, *size, generator=generator))
+        features = grid_function(model, content[0])(torch.rand(1, 3, *size, generator=generator))
     assert features.shape[2:] == grid
     assert float(features.std()) > 0
 
@@ -225,7 +236,7 @@ def test_of_known_architectures(name, content, grid, depth, generator):
 def test_a_plain_stack_of_layers():
     """VGG has no blocks: layers, the last of 14 x 14 for content, no class scores for depth."""
     model = load_model("vgg11", weights="random")
-    assert content_layer(model).name == "features.19"
+    assert content_layers(model)[0].name == "features.19"
     depth = depth_layers(model)
     assert depth[:2] == ("features.7", "features.15")
     assert depth[-1] == "penultimate"
@@ -235,7 +246,7 @@ def test_a_plain_stack_of_layers():
 def test_features_stay_where_their_pixels_are():
     """A spot in one corner of the image moves the features of that corner most."""
     model = load_model("vit_tiny_patch16_224", weights="random")
-    layer = content_layer(model)
+    layer = content_layers(model)[0]
     plain = torch.full((1, 3, 224, 224), 0.5)
     spot = plain.clone()
     spot[..., 160:192, 32:64] = 1.0
