@@ -15,6 +15,8 @@ from macoaudit.results.json_form import (
     trust_to_json,
 )
 from macoaudit.results.measures import (
+    DROPPED_TO,
+    KEPT_FROM,
     DeletionPoint,
     DepthPoint,
     Exemplar,
@@ -43,6 +45,8 @@ from macoaudit.results.records import (
 from macoaudit.results.skips import skipped_checks
 
 __all__ = [
+    "DROPPED_TO",
+    "KEPT_FROM",
     "SCHEMA_VERSION",
     "DeletionPoint",
     "DepthPoint",
