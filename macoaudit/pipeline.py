@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from macoaudit import __version__
-from macoaudit.audit import AuditedImage, Reference, audit_group
+from macoaudit.audit import NOT_MEASURED, AuditedImage, Reference, audit_group
 from macoaudit.config import InvertConfig, ReportFormat
 from macoaudit.environment import device_name, versions
 from macoaudit.errors import ImageError, ReportError, UsageError
@@ -261,9 +261,11 @@ class _Job:
             for judge, reason in zip(setup.prototype_judges, setup.not_by_class, strict=True)
             if judge.name not in judged
         ]
-        skipped = [*setup.skipped, *by_prototype, *self._skipped]
+        skipped = [*setup.skipped, *by_prototype, *self._skipped, *_no_trust(config)]
         if interrupted:
             skipped.append(Skipped("invert", "the run was interrupted"))
+            if config.measures:
+                images = tuple(_unmeasured(image) for image in images)
         return Run(
             command="invert",
             status="incomplete" if interrupted or not n_ok or too_many else "complete",
@@ -311,6 +313,24 @@ def _unused(file: ImageFile, sha256: str | None, status: ImageStatus, reason: st
         prediction=None,
         similarity=None,
     )
+
+
+def _unmeasured(image: ImageAudit) -> ImageAudit:
+    """Say of an image without measures that the interruption is why."""
+    reason = "the run was interrupted before this image was measured"
+    if isinstance(image.retention, Skipped) and image.retention.reason == NOT_MEASURED:
+        image = replace(image, retention=Skipped("retention", reason))
+    if isinstance(image.plausibility, Skipped) and image.plausibility.reason == NOT_MEASURED:
+        image = replace(image, plausibility=Skipped("plausibility", reason))
+    return image
+
+
+def _no_trust(config: InvertConfig) -> tuple[Skipped, ...]:
+    """Say that there is no trust panel, where it was not wanted."""
+    if config.trust and config.measures:
+        return ()
+    option = "--no-measures" if config.trust else "--no-trust"
+    return (Skipped("trust panel", f"not run: turned off with {option}"),)
 
 
 def _summary(images: Sequence[ImageAudit]) -> dict[str, object]:

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from macoaudit.audit import invert_group
 from macoaudit.environment import is_out_of_memory
 from macoaudit.errors import ImageError, OptimizationError
 from macoaudit.images import digest, load_bytes, read_image, read_natural, to_png_bytes
-from macoaudit.inversion import invert
 from macoaudit.measuring import Context, Pictures, build_context, measure_image, trust_checks
 from macoaudit.measuring.image import DepthResult
 from macoaudit.optimize import Step
@@ -172,15 +172,13 @@ class Stages:
     ) -> dict[str, Any]:
         setup, config = self.setup, self.setup.config
         pictures = self._pictures()
-        result = invert(
+        result = invert_group(
             setup.model,
             torch.stack([pictures.reference(image) for image in group]),
             keys=[image.sha256 or image.id for image in group],
+            config=config,
             spectrum=setup.spectrum,
-            config=config.maco,
-            seeds=config.seeds,
             layer=layer,
-            precision=config.precision,
             on_step=on_step,
         )
         found: dict[str, Any] = {}

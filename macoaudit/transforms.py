@@ -66,7 +66,8 @@ class AffineMap:
     ) -> None:
         self._canvas, self._fill = canvas, config.fill
         self._shape = (moves.shape[0], moves.shape[1])
-        jitter, fine, scale, angle = moves.flatten(0, 1).split([2, 2, 1, 1], dim=-1)
+        flat = moves.flatten(0, 1)
+        jitter, fine, scale, angle = flat[:, :2], flat[:, 2:4], flat[:, 4:5], flat[:, 5:]
         cos, sin = angle.cos() / scale, angle.sin() / scale
         # The last axis of a sampling grid is (x, y).
         rotation = torch.stack([torch.cat([cos, -sin], -1), torch.cat([sin, cos], -1)], 1)

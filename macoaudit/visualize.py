@@ -20,14 +20,7 @@ from macoaudit.models import (
     readings_function,
 )
 from macoaudit.optimize import Activation, Objective, Optimized, Step, optimize
-from macoaudit.parametrization import (
-    FourierParametrization,
-    MacoParametrization,
-    PixelParametrization,
-    build_fourier,
-    build_parametrization,
-    build_pixels,
-)
+from macoaudit.parametrization import BUILDERS, Canvas, MacoParametrization
 from macoaudit.results import Method, VisualizationStatus
 from macoaudit.search import autocast, generators, on_value_range, step_scale, whole_view
 from macoaudit.spectrum import Spectrum
@@ -43,13 +36,6 @@ from macoaudit.targets import (
     typical_size,
 )
 
-Canvas = MacoParametrization | FourierParametrization | PixelParametrization
-
-_BUILDERS: dict[str, Callable[..., Canvas]] = {
-    "maco": build_parametrization,
-    "fourier": build_fourier,
-    "pixel": build_pixels,
-}
 # A given image's black and white are drawn in by this much, where the squash still has a slope.
 _MARGIN = 0.01
 # Gains smaller than this share of the scores are rounding.
@@ -151,7 +137,7 @@ def visualize(
         slots = make_slots(read_layouts(model, readings))
         plain = TargetObjective([goal for goal in goals for _ in seeds], slots)
         read = readings_function(model, readings)
-        images = _BUILDERS[method](
+        images = BUILDERS[method](
             spectrum, config, canvas, generators(members, "phase", "cpu"), device
         )
         given = None
@@ -186,8 +172,8 @@ def _check(
 ) -> None:
     if not targets:
         raise UsageError("targets: none came; give at least one")
-    if method not in _BUILDERS:
-        raise UsageError(f"method is {method!r}; use {', '.join(_BUILDERS)}")
+    if method not in BUILDERS:
+        raise UsageError(f"method is {method!r}; use {', '.join(BUILDERS)}")
     if precision not in ("fp32", "bf16"):
         raise UsageError(f"precision is {precision!r}; use 'fp32' or 'bf16'")
     held, channels = spectrum.magnitude.shape[0], model.preprocessing.channels

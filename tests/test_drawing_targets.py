@@ -113,7 +113,9 @@ class TestValues:
 
     def test_a_sum_reaches_over_layers(self):
         slots = make_slots([LOGITS, MAPS])
-        goal = WeightedSum((Term(2.0, Target("logit", index=4)), Term(-1.0, Target("neuron", "conv"))))
+        goal = WeightedSum(
+            (Term(2.0, Target("logit", index=4)), Term(-1.0, Target("neuron", "conv")))
+        )
         flat = torch.cat([torch.tensor([0.0, 0, 0, 0, 9]), counting(MAPS).flatten()])
         assert float(TargetObjective([goal], slots).scores(flat[None, None])) == 18 - 4
 

@@ -121,7 +121,16 @@ class TestRuns:
     def test_accentuation_starts_from_the_image(self, desk):
         write_photo(desk / "photo.png", 3)
         for method in ("maco", "fourier", "pixel"):
-            more = ("--logits", "1", "--accentuate", "photo.png", "--method", method, "--keep", "0.1")
+            more = (
+                "--logits",
+                "1",
+                "--accentuate",
+                "photo.png",
+                "--method",
+                method,
+                "--keep",
+                "0.1",
+            )
             assert run(command(*more, "--out", method)) == 0
             (one,) = record(method)["visualizations"]
             assert one["method"] == method

@@ -1,6 +1,8 @@
 """From free parameters to images, with gradients in closed form: MACO, Fourier, pixels."""
 
 from macoaudit.parametrization.building import (
+    BUILDERS,
+    Canvas,
     build_fourier,
     build_parametrization,
     build_pixels,
@@ -18,7 +20,9 @@ from macoaudit.parametrization.maco import (
 from macoaudit.parametrization.pixel import PixelParametrization
 
 __all__ = [
+    "BUILDERS",
     "LUCID_COLOR_MATRIX",
+    "Canvas",
     "Decoded",
     "FourierParametrization",
     "MacoParametrization",

@@ -1,6 +1,6 @@
 """From a measured spectrum and settings to the parametrization of a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
@@ -94,3 +94,13 @@ def build_pixels(
         device=device,
         squash_slope=config.phase.squash_slope,
     )
+
+
+Canvas = MacoParametrization | FourierParametrization | PixelParametrization
+
+BUILDERS: Mapping[str, Callable[..., Canvas]] = {
+    "maco": build_parametrization,
+    "fourier": build_fourier,
+    "pixel": build_pixels,
+}
+"""By method: from spectrum, settings, canvas, generators and device to the parametrization."""

@@ -17,6 +17,8 @@ from macoaudit.results.json_form import (
     visualizations_to_json,
 )
 from macoaudit.results.measures import (
+    DROPPED_TO,
+    KEPT_FROM,
     DeletionPoint,
     DepthPoint,
     Exemplar,
@@ -54,6 +56,8 @@ from macoaudit.results.visualizations import (
 )
 
 __all__ = [
+    "DROPPED_TO",
+    "KEPT_FROM",
     "SCHEMA_VERSION",
     "DeletionPoint",
     "DepthPoint",

@@ -55,16 +55,18 @@ def move_maps(
     """
     rows, columns = values.shape
     turns = 4 if rows == columns else 2
+    places = torch.arange(values.numel()).view(rows, columns)
     moved: list[Tensor] = []
     while len(moved) < count:
         dy = int(torch.randint(rows, (), generator=generator))
         dx = int(torch.randint(columns, (), generator=generator))
         mirrored = bool(torch.randint(2, (), generator=generator))
         quarter = int(torch.randint(turns, (), generator=generator)) * (4 // turns)
-        if (dy, dx, mirrored, quarter) == (0, 0, False, 0):
-            continue
-        shifted = values.roll((dy, dx), (0, 1))
-        moved.append(torch.rot90(shifted.flip(1) if mirrored else shifted, quarter))
+        shifted = places.roll((dy, dx), (0, 1))
+        order = torch.rot90(shifted.flip(1) if mirrored else shifted, quarter)
+        # On a narrow map a mirror image may be a shift, and undo it.
+        if not torch.equal(order, places):
+            moved.append(values.flatten()[order])
     return torch.stack(moved)
 
 
@@ -105,7 +107,10 @@ def delete(
     kept = 1 - torch.nn.functional.adaptive_avg_pool2d(mask, coarse)
     kept = torch.where(kept < 1, 0.0, 1.0)  # a pixel of the region must not colour its fill
     # Near colours where there are any, far ones in the middle of a wide region, else the mean.
-    field = small.mean((-2, -1), keepdim=True).expand(len(mask), -1, *coarse)
+    # Nothing is left to fill with where no pixel of the coarse picture is free of the region.
+    left = torch.where(kept.sum((-2, -1), keepdim=True) > 0, kept, 1.0)
+    field = (small * left).sum((-2, -1), keepdim=True) / left.sum((-2, -1), keepdim=True)
+    field = field.expand(-1, -1, *coarse)
     for sigma_frac in (0.5, 0.2, 0.07):
         width = sigma_frac * min(coarse)
         weight = _blurred(kept, width)

@@ -3,6 +3,7 @@
 Every objective scores each member by itself: changing a batch mate never moves another's score.
 """
 
+from macoaudit.targets.accent import AccentObjective, typical_size
 from macoaudit.targets.objective import (
     Activations,
     InversionObjective,
@@ -22,12 +23,10 @@ from macoaudit.targets.parsing import (
     parse_tokens,
 )
 from macoaudit.targets.scoring import (
-    AccentObjective,
     Slots,
     TargetObjective,
     check_sum,
     make_slots,
-    typical_size,
 )
 from macoaudit.targets.target import Target, Term, WeightedSum, as_sum
 
