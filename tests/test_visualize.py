@@ -80,6 +80,11 @@ def draw(model, targets, config=SHORT, **arguments):
     return visualize(model, targets, spectrum=load_spectrum(), config=config, **arguments)
 
 
+@pytest.fixture(scope="module")
+def photo(demo):
+    return preprocess(read_image(SAMPLES / "tree" / "tree-1.jpg"), demo.preprocessing)
+
+
 def alike(one, two) -> bool:
     """Equal but for rounding, which the batch size may move."""
     return float((one - two).abs().mean()) < 0.5 / 255
@@ -94,7 +99,7 @@ class TestLinear:
         """The maximum of a linear score over [0, 1] is where the weights' signs are."""
         config = MacoConfig(n_steps=60, views=WHOLE, learning_rate=constant(4.0), tolerance=0.0)
         drawn = draw(linear, [logit(0)], config, method="pixel")
-        weight = linear.module.head.weight[0].view(3, SIDE, SIDE)
+        weight = linear.module.head.weight[0].detach().view(3, SIDE, SIDE)
         assert torch.equal(drawn.image_01[0] > 0.5, weight > 0)
         best = float(weight.clamp_min(0).sum())
         assert 0.95 * best < float(drawn.score[0]) <= best + 1e-3
@@ -202,10 +207,6 @@ class TestBatches:
 
 
 class TestAccent:
-    @pytest.fixture(scope="class")
-    def photo(self, demo):
-        return preprocess(read_image(SAMPLES / "tree" / "tree-1.jpg"), demo.preprocessing)
-
     @pytest.mark.parametrize("method", ["fourier", "pixel"])
     def test_a_free_image_starts_as_the_image(self, demo, photo, method):
         accent = Accent(photo, Reading("layer", "penultimate"), 1.0)
