@@ -19,13 +19,14 @@ from macoaudit.models import (
     read_layouts,
     readings_function,
 )
-from macoaudit.optimize import Activation, Objective, Optimized, Step, optimize
+from macoaudit.optimize import Activation, Optimized, Step, optimize
 from macoaudit.parametrization import BUILDERS, Canvas, MacoParametrization
 from macoaudit.results import Method, VisualizationStatus
 from macoaudit.search import autocast, generators, on_value_range, step_scale, whole_view
 from macoaudit.spectrum import Spectrum
 from macoaudit.targets import (
     AccentObjective,
+    Objective,
     Slots,
     Target,
     TargetObjective,
