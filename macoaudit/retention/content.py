@@ -10,7 +10,8 @@ of an inversion in the features of a mid-depth layer, and the best is kept:
 
 with ``t`` the centred features of a place, ``x_k`` the inversions of the reference and ``y_jk`` the
 baseline: inversions of other images, or random-phase images of the same spectrum where there is no
-other image. 0: the place comes back no better than there; 1: as in the reference itself. Maps of several layers, from mid-depth to the last grid, are averaged (:func:`pooled_map`).
+other image. 0: the place comes back no better than there; 1: as in the reference itself. The maps
+of several layers, from mid-depth to the last grid, are averaged (:func:`pooled_map`).
 """
 
 from collections.abc import Sequence
@@ -121,7 +122,8 @@ def content_map(
 
 def _share(own: Tensor, base: Tensor) -> Tensor:
     """How far of the way from the baseline to the reference itself, whose cosine is 1."""
-    return (own - base) / (1 - base).clamp_min(1e-6)
+    # Where the baseline is as good as the reference there is no way to go: rounding stays small.
+    return (own - base) / (1 - base).clamp_min(1e-3)
 
 
 def pooled_map(maps: Sequence[ContentMap]) -> ContentMap:

@@ -117,10 +117,19 @@ def check(retention):
     for name, claim in claims.items():
         assert claim_holds(claim, retention.attributes[name]), (name, claim, sentence)
     assert told == bool({"kept", "partly kept", "threw away"} & set(claims.values()))
-    percent = Decimal(f"{100 * retention.retained_frac:.0f}")
-    content = next(c for c in rest if "content" in c)
-    assert ("counts as content kept" in content) == (percent > 5)
-    assert ("no more content than chance" in content) == (percent <= 5)
+    content = next(c for c in rest if "of the map's places" in c)
+    shares = re.fullmatch(
+        r"of the map's places (.*) % count as kept and (.*) % as thrown away\.?", content
+    )
+    parts = (retention.retained_frac, retention.dropped_frac)
+    for part, shown in zip(parts, shares.groups(), strict=True):
+        bound, number = (shown[0], shown[2:]) if shown[0] in "<>" else ("", shown)
+        percent = Decimal(str(part)) * 100
+        assert {
+            "": abs(percent - Decimal(number)) <= Decimal("0.5"),
+            "<": 0 < percent < Decimal(number),
+            ">": Decimal(number) < percent < 100,
+        }[bound]
     proof = retention.faithfulness
     proven = not isinstance(proof, Skipped) and proof.retained_matters and proof.dropped_does_not
     assert ("the map is not validated for this image" in sentence) == (not proven)
@@ -176,9 +185,9 @@ def test_the_sentence_reads_as_one():
         "Of this image, the network kept colours (0.71) and the predicted class (1.00); partly "
         "kept orientations of edges (0.22), layout apart from its position (0.34) and detail of 1 "
         "to 4 cycles per image (0.18 to 0.41); threw away spatial layout in the same place (0.09) "
-        "and detail of 4 to 8 cycles per image (0.02); not measured: the first five classes; 36 % "
-        "of the map counts as content kept, where chance would give about 5 %; the map is not "
-        "validated for this image, because the proof by deletion fails."
+        "and detail of 4 to 8 cycles per image (0.02); not measured: the first five classes; of "
+        "the map's places 36 % count as kept and 25 % as thrown away; the map is not validated for "
+        "this image, because the proof by deletion fails."
     )
 
 
