@@ -60,21 +60,21 @@ class TestContentMap:
         found = content_map(reference, inversions, donors, CENTER)
         values = found.values.flatten()
         others = [place for place in range(PLACES) if place not in PLANTED]
-        # 1 where it is found, less the best of 30 random cosines
-        assert float(values[list(PLANTED)].min()) > 0.7
-        assert float(values[others].abs().max()) < 0.15
+        # as the reference itself, elsewhere as the best of 30 random cosines of other images
+        assert torch.allclose(values[list(PLANTED)], torch.ones(len(PLANTED)), atol=0.06)
+        assert float(values[others].abs().max()) < 0.2
         assert set(PLANTED) <= marked(found)
         # chance: one place in twenty is above it
         assert len(marked(found)) <= len(PLANTED) + 4
         assert found.values.shape == (ROWS, COLUMNS)
-        assert found.low < found.high
-        assert found.retained_frac == pytest.approx(len(marked(found)) / PLACES)
+        assert found.retained_frac == len(PLANTED) / PLACES
+        assert found.dropped_frac == 1 - found.retained_frac
 
     def test_what_other_images_show_too_is_not(self, reference, inversions, donors):
         donors = plant(donors.flatten(0, 1), reference, (7, 13)).view_as(donors)
         found = content_map(reference, inversions, donors, CENTER)
         values = found.values.flatten()
-        assert float(values[[7, 13]].abs().max()) < 1e-5
+        assert float(values[[7, 13]].abs().max()) < 1e-3
         assert marked(found).isdisjoint({7, 13})
         assert {0, 8, 29} <= marked(found)
 
@@ -93,7 +93,7 @@ class TestContentMap:
 
         other = content_map(reference, shuffled(inversions), shuffled(donors), CENTER)
         assert torch.allclose(found.values, other.values, atol=1e-6)
-        assert (found.low, found.high) == pytest.approx((other.low, other.high), abs=1e-6)
+        assert found.high == pytest.approx(other.high, abs=1e-6)
 
     def test_places_of_the_reference_move_the_map_along(self, reference, inversions, donors):
         found = content_map(reference, inversions, donors, CENTER)
@@ -134,30 +134,21 @@ class TestPooledMap:
 
     def test_one_map_comes_back_as_it_is(self):
         only = self.a_map(6)
-        assert pooled_map([only]) is only
+        found = pooled_map([only])
+        assert torch.allclose(found.values, only.values)
+        assert torch.allclose(found.chance, only.chance)
 
-    def test_each_layer_counts_in_its_own_standard_deviations(self):
+    def test_layers_count_alike(self):
         first, second = self.a_map(6), self.a_map(6)
-        loud = ContentMap(1000 * second.values, 1000 * second.chance)
-        expected = (first.values / first.chance.std() + second.values / second.chance.std()) / 2
-        found = pooled_map([first, loud])
-        assert torch.allclose(found.values, expected, atol=1e-5)
-        quiet = pooled_map([first, second])
-        assert found.low == pytest.approx(quiet.low, abs=1e-5)
-        assert found.high == pytest.approx(quiet.high, abs=1e-5)
+        found = pooled_map([first, second])
+        assert torch.allclose(found.values, (first.values + second.values) / 2, atol=1e-6)
+        assert torch.allclose(found.chance, (first.chance + second.chance) / 2, atol=1e-6)
 
     def test_a_coarser_map_is_laid_over_the_finest_grid(self):
         fine, coarse = self.a_map(6), self.a_map(3)
-        flat = ContentMap(torch.full((3, 3), 2.0), coarse.chance)
-        found = pooled_map([fine, flat])
-        shift = 2.0 / float(coarse.chance.std()) / 2
-        assert torch.allclose(found.values - fine.values / fine.chance.std() / 2,
-                              torch.full((6, 6), shift), atol=1e-5)  # fmt: skip
+        found = pooled_map([fine, ContentMap(torch.full((3, 3), 0.8), coarse.chance)])
+        assert torch.allclose(found.values, fine.values / 2 + 0.4, atol=1e-6)
         assert found.chance.shape == (5, 6, 6)
-
-    def test_a_layer_whose_chance_does_not_vary(self):
-        still = ContentMap(torch.zeros(4, 4), torch.zeros(2, 4, 4))
-        assert bool((pooled_map([still, still]).values == 0).all())
 
 
 def test_matched_places_are_where_they_were_planted(reference):
@@ -193,15 +184,13 @@ class TestDrawing:
     image = torch.rand(3, 12, 12, generator=torch.Generator().manual_seed(0))
 
     def drawn(self, values: Tensor) -> Tensor:
-        # median 0.1, 95th percentile 0.3
-        chance = torch.tensor([0.1] * 80 + [0.3] * 16).view(6, 4, 4)
-        return draw_map(self.image, ContentMap(values, chance))
+        return draw_map(self.image, ContentMap(values, torch.zeros(2, 4, 4)))
 
     def test_what_is_retained_has_its_own_colors(self):
-        assert torch.allclose(self.drawn(torch.full((4, 4), 0.3)), self.image)
+        assert torch.allclose(self.drawn(torch.full((4, 4), 0.5)), self.image)
 
     def test_what_is_dropped_is_pale_and_grey(self):
-        drawn = self.drawn(torch.full((4, 4), 0.1))
+        drawn = self.drawn(torch.full((4, 4), 0.2))
         assert torch.allclose(drawn, drawn[:1].expand(3, -1, -1))
         assert float(drawn.min()) > 0.6
         # lighter where the reference is
@@ -209,9 +198,5 @@ class TestDrawing:
         assert float(torch.corrcoef(torch.stack([drawn[0].flatten(), grey]))[0, 1]) > 0.99
 
     def test_in_between_is_in_between(self):
-        full, none, half = (self.drawn(torch.full((4, 4), v)) for v in (0.3, 0.1, 0.2))
+        full, none, half = (self.drawn(torch.full((4, 4), v)) for v in (0.5, 0.2, 0.35))
         assert torch.allclose(half, (full + none) / 2, atol=1e-6)
-
-    def test_chance_without_a_spread(self):
-        drawn = draw_map(self.image, ContentMap(torch.zeros(4, 4), torch.zeros(2, 4, 4)))
-        assert bool(torch.isfinite(drawn).all())

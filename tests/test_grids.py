@@ -162,9 +162,9 @@ def test_without_a_grid_there_is_no_content_layer():
     assert content_layers(planted(module, num_classes=4)) == ()
 
 
-# The first content layer is the last block of 8 places a side or more where coarser ones follow,
-# else the block at three fifths of the depth; then halfway to the last grid, and that one. The depth is
-# four blocks evenly spaced, the last one among them.
+# The first content layer: the last block of 8 places a side or more where coarser ones follow, else
+# the block at three fifths of the depth; then the one halfway to the last grid, and that one.
+# The depth: four blocks evenly spaced, the last one among them.
 @pytest.mark.parametrize(
     ("name", "content", "grid", "depth"),
     [

@@ -160,7 +160,7 @@ class TestWhatIsMeasured:
         assert run.status == "complete"
         for image in run.images:
             found = retention(image)
-            assert (found.space, found.baseline) == ("body.1", "other images")
+            assert (found.space, found.baseline) == ("body.1, body.2", "other images")
             assert (found.n_seeds, found.n_null, found.n_donors) == (2, 64, 2)
             assert found.map == f"images/{image.id}/retained.png"
             assert {"color", "orientation", "layout", "layout_shifted"} < set(found.attributes)

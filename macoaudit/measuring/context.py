@@ -93,8 +93,8 @@ class Context:
     compact: Batch
     """The same, averaged over places where it is wide: what images are compared by."""
     logits: Batch | None
-    centers: tuple[Float[Tensor, " channel"], ...]
-    """Mean feature of natural images at each content layer."""
+    centers: tuple[Tensor, ...]
+    """Mean feature of natural images at each content layer, shape (channel,)."""
     nulls: Nulls
     donors: tuple[Donor, ...]
     natural: Natural

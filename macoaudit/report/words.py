@@ -139,8 +139,8 @@ def verdict(retained: Retained) -> Verdict:
     """Say what a retention means, from its rounded interval and p value.
 
     ``open`` without an interval (one seed). ``dropped`` when the whole interval is at most
-    ``DROPPED_TO`` of the records. Else ``chance`` when the interval reaches 0 or p is above :data:`CHANCE_P`.
-    Else ``kept`` when the whole interval is at least ``KEPT_FROM``, and ``partly`` between.
+    ``DROPPED_TO``. Else ``chance`` when the interval reaches 0 or p is above :data:`CHANCE_P`. Else
+    ``kept`` when the whole interval is at least ``KEPT_FROM``, and ``partly`` between.
 
     The bounds are a reading aid that we chose, not calibrated thresholds: nothing passes or fails
     by them.

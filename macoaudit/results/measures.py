@@ -97,8 +97,9 @@ class Faithfulness:
     """``(1 + number of moved maps that reach the value) / (1 + n_moves)``."""
     n_moves: int
     fills: tuple[str, ...]
-    area_frac: float
-    """The share of the image at which the two statements below are made."""
+    mean: DeletionPoint
+    """Means over the areas, and medians over the moved copies of theirs; the two statements below
+    are made on it, because three deletions are less noisy than one."""
     retained_matters: bool
     """Deleting the retained region moves the activation more than the median moved copy."""
     dropped_does_not: bool

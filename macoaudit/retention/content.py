@@ -6,11 +6,14 @@ of an inversion in the features of a mid-depth layer, and the best is kept:
 
     own(p)  = mean_k max_q cos(t_p, t_q(x_k))
     base(p) = mean_j mean_k max_q cos(t_p, t_q(y_jk))
-    R(p)    = (own(p) - base(p)) / (1 - base(p))
+    R(p)    = (own(p) - base(p)) / (1 - mean_p base(p))
 
 with ``t`` the centred features of a place, ``x_k`` the inversions of the reference and ``y_jk`` the
 baseline: inversions of other images, or random-phase images of the same spectrum where there is no
-other image. 0: the place comes back no better than there; 1: as in the reference itself. Maps of several layers, from mid-depth to the last grid, are averaged (:func:`pooled_map`).
+other image. 0: the place comes back no better than there; 1: as in the reference itself, for a
+place whose baseline is average. The same headroom for all places keeps the order of the plain
+difference, which deletion confirms better than a headroom of each place's own. The maps of several
+layers, from mid-depth to the last grid, are averaged (:func:`pooled_map`).
 """
 
 from collections.abc import Sequence
@@ -32,7 +35,7 @@ class ContentMap:
     """Retention of each place of one reference."""
 
     values: Float[Tensor, "rows columns"]
-    """0: no better than in the baseline; 1: as in the reference itself; may be below 0."""
+    """0: no better than in the baseline; 1: as in the reference itself; may leave 0..1 a little."""
     chance: Float[Tensor, "donor rows columns"]
     """The same number where each baseline image plays the inversions."""
 
@@ -113,15 +116,20 @@ def content_map(
     base = donors.mean(0)
     # Chance: each donor in the place of the inversions, against the mean of the others.
     count = len(donors)
-    others = (donors.sum(0) - donors) / (count - 1) if count > 1 else donors.mean()
+    others = (
+        (donors.sum(0) - donors) / (count - 1) if count > 1 else donors.mean().expand_as(donors)
+    )
     return ContentMap(
         _share(own, base).view(rows, columns), _share(donors, others).view(-1, rows, columns)
     )
 
 
-def _share(own: Tensor, base: Tensor) -> Tensor:
+def _share(
+    own: Float[Tensor, "*donor place"], base: Float[Tensor, "*donor place"]
+) -> Float[Tensor, "*donor place"]:
     """How far of the way from the baseline to the reference itself, whose cosine is 1."""
-    return (own - base) / (1 - base).clamp_min(1e-6)
+    # Where the baseline is as good as the reference there is no way to go: rounding stays small.
+    return (own - base) / (1 - base.mean(-1, keepdim=True)).clamp_min(1e-3)
 
 
 def pooled_map(maps: Sequence[ContentMap]) -> ContentMap:

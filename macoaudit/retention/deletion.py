@@ -15,8 +15,6 @@ from torch import Tensor
 from macoaudit.results import DeletionPoint, Faithfulness, Skipped
 
 AREAS = (0.1, 0.2, 0.3)
-# The share at which the two statements are made.
-_STATED_AREA = 0.2
 FILLS = ("blur", "surroundings")
 # Of the shorter side: wide enough that a blurred object cannot be told, 16 px of 224.
 _BLUR_FRAC = 1 / 14
@@ -148,10 +146,20 @@ def faithfulness(
     effects = effect(torch.cat(marked)).view(len(AREAS), 2, len(maps)).double()
     if not bool(torch.isfinite(effects).all()):
         return Skipped("faithfulness", "the activation of the image without a region is not finite")
-    value = (effects[:, 0] - effects[:, 1]).mean(0)
+    means = effects.mean(0)
+    value = means[0] - means[1]
     null = value[1:]
-    medians = effects[:, :, 1:].median(-1).values
-    stated = AREAS.index(_STATED_AREA)
+    points = tuple(
+        DeletionPoint(
+            area,
+            float(row[0, 0]),
+            float(row[1, 0]),
+            float(row[0, 1:].median()),
+            float(row[1, 1:].median()),
+        )
+        for area, row in zip((*AREAS, sum(AREAS) / len(AREAS)), (*effects, means), strict=True)
+    )
+    mean = points[-1]
     return Faithfulness(
         value=float(value[0]),
         null_mean=float(null.mean()),
@@ -159,17 +167,8 @@ def faithfulness(
         p_value=(1 + int((null >= value[0]).sum())) / (1 + n_moves),
         n_moves=n_moves,
         fills=FILLS,
-        area_frac=_STATED_AREA,
-        retained_matters=bool(effects[stated, 0, 0] > medians[stated, 0]),
-        dropped_does_not=bool(effects[stated, 1, 0] < medians[stated, 1]),
-        curve=tuple(
-            DeletionPoint(
-                area,
-                float(effects[i, 0, 0]),
-                float(effects[i, 1, 0]),
-                float(medians[i, 0]),
-                float(medians[i, 1]),
-            )
-            for i, area in enumerate(AREAS)
-        ),
+        mean=mean,
+        retained_matters=mean.retained > mean.moved_retained,
+        dropped_does_not=mean.dropped < mean.moved_dropped,
+        curve=points[:-1],
     )
