@@ -42,13 +42,25 @@ Tell = Callable[[Stage, int, int, Step | None, int], None]
 @contextmanager
 def memory_explained(setup: Setup) -> Iterator[None]:
     """Turn running out of memory into a message that says what to do."""
+    with batch_memory_explained(setup.config.batch_size, setup.model.device):
+        yield
+
+
+@contextmanager
+def batch_memory_explained(batch_size: int, device: torch.device) -> Iterator[None]:
+    """Turn running out of memory into a message that says what to do.
+
+    Args:
+        batch_size: images at a time.
+        device: where they are.
+    """
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         raise OptimizationError(
-            f"--batch-size {setup.config.batch_size}: the memory of {setup.model.device} is full. "
+            f"--batch-size {batch_size}: the memory of {device} is full. "
             "Give a smaller --batch-size; finished images are kept"
         ) from error
 

@@ -27,6 +27,14 @@ from macoaudit.models.layers import (
 )
 from macoaudit.models.loaded import LoadedModel, frozen
 from macoaudit.models.loading import load_model
+from macoaudit.models.readings import (
+    LOGITS,
+    Layout,
+    Reading,
+    attention_layers,
+    read_layouts,
+    readings_function,
+)
 from macoaudit.models.timm_import import import_timm
 from macoaudit.models.weights import file_sha256, state_dict_sha256
 from macoaudit.preprocessing import Preprocessing
@@ -34,18 +42,22 @@ from macoaudit.preprocessing import Preprocessing
 __all__ = [
     "ALIASES",
     "IMAGENET_JUDGES",
+    "LOGITS",
     "PACKAGED",
     "PENULTIMATE",
     "REMEDIES",
     "Grid",
     "GridLayer",
     "LayerInfo",
+    "Layout",
     "LoadedModel",
     "ModelCard",
     "Preprocessing",
+    "Reading",
     "ResolvedLayer",
     "activation_function",
     "activations_and_logits",
+    "attention_layers",
     "block_layers",
     "content_layers",
     "depth_layers",
@@ -60,6 +72,8 @@ __all__ = [
     "load_model",
     "logits_function",
     "read_card",
+    "read_layouts",
+    "readings_function",
     "resolve_layer",
     "resolve_timm_name",
     "state_dict_sha256",
