@@ -20,7 +20,7 @@ from macoaudit.models import (
     readings_function,
 )
 from macoaudit.optimize import Activation, Optimized, Step, optimize
-from macoaudit.parametrization import BUILDERS, Canvas, MacoParametrization
+from macoaudit.parametrization import BUILDERS, Canvas
 from macoaudit.results import Method, VisualizationStatus
 from macoaudit.search import autocast, generators, on_value_range, step_scale, whole_view
 from macoaudit.spectrum import Spectrum
@@ -53,6 +53,8 @@ class Accent:
     """What of the image is to be kept."""
     weight: float
     """Of the penalty on leaving it; 0 for none."""
+    rate: float
+    """Step sizes relative to those of a search that starts from noise."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,8 @@ def visualize(
     member as far as the deepest. The model is left as it was found.
 
     With ``accent`` the search starts from a given image and is held to its activation
-    (:class:`macoaudit.targets.AccentObjective`): what would make it more so? MACO takes over the
-    image's phases, the others the image itself.
+    (:class:`macoaudit.targets.AccentObjective`): what would make it more so? MACO moves the image's
+    phases on its own magnitudes.
 
     Args:
         model: the network.
@@ -157,7 +159,9 @@ def visualize(
             view_size=view_size,
             crop_generators=generators(members, "crops", "cpu"),
             noise_generators=generators(members, "noise", str(device)),
-            step_scale=step_scale(config, method, canvas, device),
+            step_scale=step_scale(config, method, canvas, device)
+            if accent is None
+            else accent.rate * step_scale(config, method, canvas, device),
             autocast=autocast(device, precision),
             on_step=on_step,
         )
@@ -201,10 +205,7 @@ def _take(
         )
     resized = whole_view(image_01[None], canvas).clamp(_MARGIN, 1 - _MARGIN)
     start = resized.expand(count, -1, -1, -1)
-    if isinstance(images, MacoParametrization):
-        images.take_phases(start)
-    else:
-        images.take_images(start)
+    images.take_images(start)
     return flat
 
 

@@ -71,6 +71,9 @@ def command(
     keep_layer: Annotated[
         str, typer.Option("--keep-layer", help="Layer of that activation.")
     ] = "penultimate",
+    accent_rate: Annotated[
+        float, typer.Option("--accent-rate", help="Length of the steps (--accentuate).")
+    ] = 0.1,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Run folder (default: runs/visualize-MODEL).")
     ] = None,
@@ -157,6 +160,7 @@ def command(
         accentuate=accentuate,
         keep=keep,
         keep_layer=keep_layer,
+        accent_rate=accent_rate,
         formats=formats,
         resume=resume,
         allow_pickle=allow_pickle,

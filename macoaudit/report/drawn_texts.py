@@ -37,8 +37,8 @@ JUDGES = Fact(
 ACCENT = Fact(
     "Accentuation",
     "The search started from a given image and is held to its activation at a layer, so that the "
-    "picture shows what would make this image more so. With MACO the start keeps the image's "
-    "phases alone and gets the average magnitudes of photographs.",
+    "picture shows what would make this image more so. With MACO the image's phases move and its "
+    "own magnitudes stay.",
 )
 BASELINE = Fact(
     "Baselines",

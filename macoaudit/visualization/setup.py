@@ -150,4 +150,4 @@ def _accent(config: VisualizeConfig, model: LoadedModel) -> tuple[Accent | None,
     read_layouts(model, (kept,))  # a wrong name is found before the judges load
     content = load_bytes(Path(config.accentuate))
     image = preprocess(decode_image(content, config.accentuate.name), model.preprocessing)
-    return Accent(image, kept, config.keep), digest(content)
+    return Accent(image, kept, config.keep, config.accent_rate), digest(content)
