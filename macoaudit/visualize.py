@@ -71,7 +71,7 @@ class Visualized:
     """Of the whole picture."""
     start_score: Float[Tensor, " member"]
     """Of the image that the search started from."""
-    start_01: Float[Tensor, "member channel height width"]
+    start_01: Float[Tensor, "member channel view_height view_width"]
     """At the size the network sees, rounded as the pictures are."""
     image_score: Float[Tensor, " member"] | None
     """Of the given image itself; None without one."""
