@@ -22,6 +22,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "pyramid",
         "priors",
         "metrics",
+        "power",
         "natural",
         "retention",
     ),
