@@ -27,7 +27,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "retention",
     ),
     ("optimize",),
-    ("search",),
+    ("search", "phases"),
     ("inversion", "visualize", "concepts", "lens"),
     ("trust", "baseline"),
     ("shortcuts",),
