@@ -43,26 +43,32 @@ def swap_phases(first: Picture, second: Picture) -> tuple[Picture, Picture]:
 
 
 def random_phases(picture: Picture, generator: torch.Generator) -> Picture:
-    """Give a picture other phases by chance, uniform and those of a real image.
+    """Give a picture other phases by chance and keep its magnitudes.
+
+    One random angle per frequency, uniform and odd as a real image needs it, is added to the
+    phases of all channels alike, so that the colours stay together: Galerne, Gousseau and Morel
+    2011, "Random phase textures", IEEE Trans. Image Process. 20(1), 257-267.
 
     Args:
-        picture: values in [0, 1]; its magnitudes and its mean colour are kept.
-        generator: draws the phases, on the CPU.
+        picture: values in [0, 1]; its mean colour is kept too.
+        generator: draws the angles, on the CPU.
 
     Returns:
         A real picture, float64, not clipped.
     """
-    spectrum = _transform(picture)
+    spectrum, width = _transform(picture), int(picture.shape[-1])
+    one = torch.ones(1, 1, dtype=torch.float64)
     drawn = MacoParametrization(
-        spectrum.abs(),
-        spectrum[:, 0, 0].real,
-        torch.eye(len(picture), dtype=torch.float64),
-        width=int(picture.shape[-1]),
+        one[..., None].expand(1, *spectrum.shape[1:]),
+        one[0],
+        one,
+        width=width,
         config=PhaseConfig(),
         generators=[generator],
         device=torch.device("cpu"),
     )
-    return drawn.decode().linear[0]
+    angle = drawn.decode().spectrum[0].angle()
+    return _compose(spectrum.abs(), spectrum.angle() + angle, width)
 
 
 def natural_magnitude(picture: Picture, spectrum: Spectrum) -> Picture:
