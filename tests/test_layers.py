@@ -28,6 +28,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ),
     ("optimize",),
     ("search", "phases"),
+    ("starts",),
     ("inversion", "visualize", "concepts", "lens"),
     ("trust", "baseline"),
     ("shortcuts",),

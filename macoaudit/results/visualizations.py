@@ -75,6 +75,8 @@ class Visualization:
     similarity: float | None
     """Cosine between the layer's activations of the picture and of the given image."""
     prediction: Prediction | None
+    n_starts: int
+    """Random starts looked at: more than one where the target was silent at the first."""
     n_steps: int
     converged: bool
     transfer: tuple[TargetTransfer, ...] = ()
