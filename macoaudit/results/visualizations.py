@@ -75,8 +75,6 @@ class Visualization:
     similarity: float | None
     """Cosine between the layer's activations of the picture and of the given image."""
     prediction: Prediction | None
-    n_starts: int
-    """Random starts looked at: more than one where the target was silent at the first."""
     n_steps: int
     converged: bool
     transfer: tuple[TargetTransfer, ...] = ()
@@ -84,3 +82,5 @@ class Visualization:
     """Checks that were not made on this picture."""
     files: Mapping[str, str] = field(default_factory=dict)
     """``image``, ``transparency``, ``masked``, and ``start`` where an image was given."""
+    n_starts: int = 1
+    """Random starts looked at: more than one where the target was silent at the first."""
