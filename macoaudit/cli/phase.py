@@ -82,7 +82,7 @@ def leakage(
     pictures: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PICTURES...",
+            metavar="PICTURES",
             help="Run folders and folders of pictures, each a line of the chart; files are one.",
         ),
     ],
