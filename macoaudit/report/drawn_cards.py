@@ -139,6 +139,10 @@ def _sentence(one: Visualization) -> str:
         return "There is no score."
     unit = ", in standard deviations of the logits" if standard(one) else ""
     parts = [f"Score {score_text(one.score)}, at the start {score_text(one.start_score)}{unit}."]
+    if one.status == "ok" and one.n_starts > 1:
+        parts.append(
+            f"Silent at its first start, it is drawn from the one numbered {one.n_starts}."
+        )
     if one.image_score is not None:
         parts.append(f"The given image itself scores {score_text(one.image_score)}.")
     if one.similarity is not None:

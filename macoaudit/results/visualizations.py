@@ -83,3 +83,5 @@ class Visualization:
     """Checks that were not made on this picture."""
     files: Mapping[str, str] = field(default_factory=dict)
     """``image``, ``transparency``, ``masked``, and ``start`` where an image was given."""
+    n_starts: int = 1
+    """Random starts looked at: more than one where the target was silent at the first."""

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import torch
@@ -192,6 +192,21 @@ class WeightedSum:
         (first, *others) = self.terms
         only = not others and first.target.kind == "logit" and first.weight > 0
         return first.target.index if only else None
+
+    @property
+    def raw(self) -> "WeightedSum":
+        """The sum with raw logits in place of standard scores.
+
+        A standard score answers to the other classes too: only the raw logit tells whether the
+        class itself does.
+        """
+        terms = tuple(
+            replace(term, target=replace(term.target, form="dot"))
+            if term.target.form == "standard"
+            else term
+            for term in self.terms
+        )
+        return replace(self, terms=terms)
 
     def to_json(self) -> list[dict[str, Any]]:
         """Everything that decides the score, as plain data."""
