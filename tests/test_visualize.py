@@ -281,7 +281,7 @@ class TestOtherStarts:
     def test_a_given_image_is_never_replaced(self):
         model = wrapped(Rectified(2.5))  # the last class, always 3, is above it
         image = torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
-        accent = Accent(image, Reading("layer", "head"), 0.0)
+        accent = Accent(image, Reading("layer", "head"), 0.0, 1.0)
         drawn = draw(model, [logit(0)], STILL, accent=accent)
         assert drawn.statuses == ("dead",)
         assert drawn.n_starts == (1,)
@@ -350,7 +350,7 @@ class TestAccent:
 
     def test_the_penalty_holds_on_to_the_image(self, demo, photo):
         def similarity(weight):
-            accent = Accent(photo, Reading("layer", "penultimate"), weight, 1.0, 1.0)
+            accent = Accent(photo, Reading("layer", "penultimate"), weight, 1.0)
             config = replace(drawing_settings("fourier"), n_steps=16)
             drawn = draw(demo, [logit(2)], config, method="fourier", accent=accent)
             assert drawn.similarity is not None
@@ -362,7 +362,7 @@ class TestAccent:
 
     def test_a_dead_target_is_found_behind_the_penalty(self, linear, generator):
         image = torch.rand(3, SIDE, SIDE, generator=generator)
-        accent = Accent(image, Reading("layer", "flat"), 1.0, 1.0, 1.0)
+        accent = Accent(image, Reading("layer", "flat"), 1.0, 1.0)
         config = replace(drawing_settings("pixel"), n_steps=4)
         drawn = draw(linear, [logit(3), logit(0)], config, method="pixel", accent=accent)
         assert drawn.statuses == ("dead", "ok")
