@@ -63,6 +63,9 @@ class TargetConfig:
     layer: str | None = None
     """Layer of the directions."""
     direction_form: str = "dot"
+    logit_form: str = "auto"
+    """``standard`` score among the classes, ``raw``, or ``auto``: standard where there are three
+    classes or more. Sums always take raw logits, which they are linear in."""
     sums: tuple[str, ...] = ()
     sum_files: tuple[Path, ...] = ()
 
@@ -74,6 +77,12 @@ class TargetConfig:
                 f"--layer {self.layer} came without --directions; channels, neurons, tokens and "
                 "heads name their layer themselves, as --channels LAYER:0-15"
             )
+        require(
+            self.logit_form in ("auto", "standard", "raw"),
+            "--logit-form",
+            self.logit_form,
+            "use standard, raw or auto",
+        )
         named = (self.logits, self.channels, self.neurons, self.tokens, self.heads)
         if not any((*named, self.directions, self.sums, self.sum_files)):
             raise UsageError(

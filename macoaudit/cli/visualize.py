@@ -38,6 +38,14 @@ def command(
     logits: Annotated[
         Texts, typer.Option(help="Classes: 3,10-20,tabby,all (index, range, name); repeatable.")
     ] = None,
+    logit_form: Annotated[
+        str | None,
+        typer.Option(
+            "--logit-form",
+            help="standard: score among the classes; raw: the logit; auto (default): standard "
+            "from three classes up, raw with --compat.",
+        ),
+    ] = None,
     channels: Annotated[Texts, typer.Option(help="LAYER:0-15; repeatable.")] = None,
     neurons: Annotated[
         Texts, typer.Option(help="LAYER:c,y,x, or LAYER:c for the centre; repeatable.")
@@ -129,6 +137,8 @@ def command(
         directions=tuple(directions or ()),
         layer=layer,
         direction_form=direction_form,
+        # The method as published, and its descendants, maximise the raw logit.
+        logit_form=logit_form or ("auto" if compat == "macoaudit" else "raw"),
         sums=tuple(sums or ()),
         sum_files=tuple(sum_files or ()),
     )

@@ -143,6 +143,15 @@ class MacoParametrization:
         self.template = spectrum.abs()
         self.parameters, self._sign_phase = phase, phase.clone()
 
+    def adopt_signs(
+        self,
+        index: Int[Tensor, " taken"],
+        other: "MacoParametrization",
+        rows: Int[Tensor, " taken"],
+    ) -> None:
+        """Take over the fixed phases of another batch's members: see :func:`adopt`."""
+        self._sign_phase[index] = other._sign_phase[rows]
+
     def take_phases(self, image_01: Image) -> None:
         """Take over the phases of images: they come back on the fixed magnitude.
 

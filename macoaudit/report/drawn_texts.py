@@ -40,6 +40,12 @@ ACCENT = Fact(
     "picture shows what would make this image more so. With MACO the image's phases move and its "
     "own magnitudes stay.",
 )
+STANDARD = Fact(
+    "Standard score",
+    "How far the class's logit is above the mean of all logits of the same image, in their "
+    "standard deviations. The raw logit also grows with the size of the whole activation, which "
+    "drives pictures beyond anything natural; how far a class stands out does not.",
+)
 BASELINE = Fact(
     "Baselines",
     "Fourier: phases and magnitudes of the image are free. Pixels: every pixel is free. Both see "
@@ -93,6 +99,7 @@ def drawn_texts(run: Run) -> Texts:
     """Collect the paragraphs for a run of ``visualize``."""
     drawn = run.visualizations
     parts = (
+        (any(term.form == "standard" for one in drawn for term in one.terms), STANDARD),
         (any(one.transfer for one in drawn), JUDGES),
         (any(one.image_score is not None for one in drawn), ACCENT),
         (any(one.method != "maco" for one in drawn), BASELINE),

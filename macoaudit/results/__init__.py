@@ -46,8 +46,8 @@ from macoaudit.results.records import (
 )
 from macoaudit.results.skips import skipped_checks
 from macoaudit.results.visualizations import (
-    DirectionForm,
     Method,
+    TargetForm,
     TargetKind,
     TargetTerm,
     TargetTransfer,
@@ -61,7 +61,6 @@ __all__ = [
     "SCHEMA_VERSION",
     "DeletionPoint",
     "DepthPoint",
-    "DirectionForm",
     "Exemplar",
     "Faithfulness",
     "ImageAudit",
@@ -77,6 +76,7 @@ __all__ = [
     "RunStatus",
     "SeedPlausibility",
     "Skipped",
+    "TargetForm",
     "TargetKind",
     "TargetTerm",
     "TargetTransfer",

@@ -22,11 +22,10 @@ from macoaudit.models import (
     read_layouts,
 )
 from macoaudit.preparation import check_channels
-from macoaudit.results import (
-    Skipped,
-)
+from macoaudit.results import Skipped, TargetForm
 from macoaudit.spectrum import Spectrum, load_spectrum
 from macoaudit.targets import (
+    FEWEST_CLASSES,
     Target,
     WeightedSum,
     as_sum,
@@ -124,7 +123,7 @@ def named_targets(config: VisualizeConfig, labels: Sequence[str]) -> Iterator[We
     named = config.targets
     load = cache(load_directions)
     readers: tuple[tuple[tuple[str, ...], Callable[[str], tuple[Target, ...]]], ...] = (
-        (named.logits, lambda text: parse_logits(text, labels)),
+        (named.logits, lambda text: parse_logits(text, labels, logit_form(config, len(labels)))),
         (named.channels, parse_channels),
         (named.neurons, parse_neurons),
         (named.tokens, parse_tokens),
@@ -141,6 +140,14 @@ def named_targets(config: VisualizeConfig, labels: Sequence[str]) -> Iterator[We
     for path in named.sum_files:
         for name, text in load_sums(path):
             yield parse_sum(text, labels, load=load, name=name)
+
+
+def logit_form(config: VisualizeConfig, n_classes: int) -> TargetForm:
+    """Choose what of a class is driven up: see :class:`TargetConfig`."""
+    asked = config.targets.logit_form
+    if asked == "auto":
+        return "standard" if n_classes >= FEWEST_CLASSES else "dot"
+    return "standard" if asked == "standard" else "dot"
 
 
 def _accent(config: VisualizeConfig, model: LoadedModel) -> tuple[Accent | None, str | None]:
