@@ -6,10 +6,10 @@
     python -m benchmarks.methods ... --baseline-images horama-pictures horama
 
 Draws the same classes with every method at its default settings, one run folder a method under
-``OUT/NETWORK/``, and measures the pictures; pictures that are there are found again. Prints one JSON
-document and writes it with a page (``methods.json``, ``methods.html``) into the folder. Pictures of
-another program are scored in the same tables: a folder with one PNG a class, named by the class's
-index (``207.png``; in a subfolder named as the network where there are several), and
+``OUT/NETWORK/``, and measures the pictures; pictures that are there are found again. Prints one
+JSON document and writes it with a page (``methods.json``, ``methods.html``) into the folder.
+Pictures of another program are scored in the same tables: a folder with one PNG a class, named by
+the class's index (``207.png``; in a subfolder named as the network where there are several), and
 ``seconds.json`` with ``seconds_per_picture`` where it is known. See ``docs/methods.md``.
 """
 

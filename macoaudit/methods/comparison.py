@@ -4,8 +4,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from pathlib import Path
 
 import torch
 
@@ -19,7 +17,7 @@ from macoaudit.methods.comparing import Group
 from macoaudit.methods.config import METHODS, DrawnSet, MethodsConfig
 from macoaudit.methods.drawing import draw_method, find_given
 from macoaudit.methods.pictures import NaturalImages, Pictures, load_drawn, load_natural
-from macoaudit.methods.records import SCHEMA_VERSION, Comparison, PictureScore
+from macoaudit.methods.records import SCHEMA_VERSION, Comparison, PictureScore, SpectrumCurves
 from macoaudit.methods.scoring import Scores
 from macoaudit.methods.spaces import Eye, eye, inception_features
 from macoaudit.models import LoadedModel, load_model
@@ -159,7 +157,7 @@ def _score(
     sets: Sequence[Pictures],
     natural: NaturalImages,
     tell: Callable[[Progress], None],
-) -> tuple[Scores, tuple, str]:
+) -> tuple[Scores, tuple[SpectrumCurves, ...], str]:
     """Measure everything; one network's activations are held at a time."""
     pictures = natural.pictures
     groups = tuple(Group(one.name, tuple(c for c in one.classes if c is not None)) for one in sets)

@@ -57,9 +57,7 @@ def gaussian(first: Features, second: Features, sigma: float = SIGMA) -> Grams:
         squares = (rows[:, None] + columns[None] - 2 * part).clamp_min(0)
         return torch.exp(-squares / (2 * sigma**2))
 
-    return Grams(
-        kernel(dots.within, x, x), kernel(dots.between, x, y), kernel(dots.other, y, y)
-    )
+    return Grams(kernel(dots.within, x, x), kernel(dots.between, x, y), kernel(dots.other, y, y))
 
 
 def mmd(grams: Grams) -> Weighted:
@@ -128,12 +126,13 @@ def frechet(first: Features, second: Features) -> Weighted:
         root = w.sqrt()
         rows = rows * root[:, :, None] * root[:, None, :] / (n - 1)[:, None, None]
         values = torch.linalg.eigvalsh(rows).clamp_min(0)
-        return (mean + trace + spread - 2 * values.sqrt().sum(1)).clamp_min(0)
+        distance: Tensor = mean + trace + spread - 2 * values.sqrt().sum(1)
+        return distance.clamp_min(0)
 
     step = max(1, _AT_ONCE // len(x) ** 2)
 
     def statistic(counts: Counts) -> Tensor:
-        return torch.cat([some(part) for part in counts.to(torch.float64).split(step)])
+        return torch.cat([some(part) for part in torch.split(counts.to(torch.float64), step)])
 
     return statistic
 
@@ -144,6 +143,17 @@ def _enough(first: int, second: int) -> None:
             f"sets of {first} pictures and {second} natural images came; a distance of sets needs "
             "two or more of each"
         )
+
+
+class _Given(torch.nn.Module):
+    """Stands in for a network where the features are there already."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.num_features = num_features
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features
 
 
 def library_frechet(first: Features, second: Features) -> tuple[float, str] | None:
@@ -162,9 +172,7 @@ def library_frechet(first: Features, second: Features) -> tuple[float, str] | No
     rows = torch.cat([first, second]).to(torch.float64)
     if len(rows) < rows.shape[1]:
         rows = torch.linalg.qr(rows.T, mode="r").R.T
-    given = torch.nn.Identity()
-    given.num_features = rows.shape[1]
-    metric = FrechetInceptionDistance(feature=given)
+    metric = FrechetInceptionDistance(feature=_Given(rows.shape[1]))
     metric.update(rows[len(first) :], real=True)
     metric.update(rows[: len(first)], real=False)
     name = f"torchmetrics {version('torchmetrics')} FrechetInceptionDistance"

@@ -94,7 +94,9 @@ def draw_method(
     settings = drawing_settings(method)
     if config.steps is not None:
         settings = replace(settings, n_steps=config.steps)
-    watch = _stopwatch(config.out / f"{method}.{SECONDS_FILE}", config.resume)
+    # Times of pictures that are no longer there say nothing of this run.
+    resumed = config.resume and (config.out / method).is_dir()
+    watch = _stopwatch(config.out / f"{method}.{SECONDS_FILE}", resumed)
 
     def tell(progress: Progress) -> None:
         watch.told(progress)

@@ -75,9 +75,7 @@ def load_drawn(drawn: DrawnSet, folder: Path, model: LoadedModel) -> Pictures:
     return Pictures(drawn.name, torch.cat(rows), classes)
 
 
-def load_natural(
-    paths: tuple[Path, ...], model: LoadedModel, at_most: int
-) -> NaturalImages:
+def load_natural(paths: tuple[Path, ...], model: LoadedModel, at_most: int) -> NaturalImages:
     """Read natural images, spread evenly over the files found, with their class where it is known.
 
     A class subfolder that is named as a class of the network (case and underscores aside) is that

@@ -6,7 +6,16 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from macoaudit.methods.comparing import Builder, Group, Interval, compare, of_curve, of_mean, of_median, of_set
+from macoaudit.methods.comparing import (
+    Builder,
+    Group,
+    Interval,
+    compare,
+    of_curve,
+    of_mean,
+    of_median,
+    of_set,
+)
 from macoaudit.methods.distances import SET_DISTANCES, library_frechet
 from macoaudit.methods.natural import (
     natural_floor,
@@ -56,7 +65,9 @@ class Scores:
             self.skipped.append(Skipped("plausibility", f"{eye.name} has no blocks to look at"))
             return
         kinds = [one.layers for one in seen]
-        if not all(bool(torch.isfinite(part).all()) for one in (*kinds, natural.layers) for part in one):
+        if not all(
+            bool(torch.isfinite(part).all()) for one in (*kinds, natural.layers) for part in one
+        ):
             self.skipped.append(Skipped("plausibility", f"{eye.name}: an activation is not finite"))
             return
         classes = self.natural.classes
@@ -181,7 +192,10 @@ class Scores:
                 who,
                 space,
                 "higher",
-                {g.name: of_mean(g, share(r, top)) for g, r in zip(self.groups, ranks, strict=True)},
+                {
+                    g.name: of_mean(g, share(r, top))
+                    for g, r in zip(self.groups, ranks, strict=True)
+                },
                 interval="bootstrap percentiles" if who == "judges" else "wilson",
                 ratio=key == "top1",
                 natural=float(share(natural, top).mean()) if len(natural) else None,
@@ -233,7 +247,10 @@ class Scores:
             "pixels",
             f"root mean square over rings to 0.5 cycles a pixel, {words}",
             "lower",
-            {g.name: of_curve(g, one.radial, off) for g, one in zip(self.groups, found, strict=True)},
+            {
+                g.name: of_curve(g, one.radial, off)
+                for g, one in zip(self.groups, found, strict=True)
+            },
             natural=0.0,
             natural_note="the yardstick",
         )
@@ -261,9 +278,7 @@ class Scores:
         interval: Interval = "bootstrap percentiles",
         ratio: bool = False,
     ) -> Measure:
-        methods, versus = compare(
-            self.groups, builders, self.n_resamples, interval, ratio=ratio
-        )
+        methods, versus = compare(self.groups, builders, self.n_resamples, interval, ratio=ratio)
         measure = Measure(
             key, name, who, space, better, interval, natural, natural_note, methods, versus
         )

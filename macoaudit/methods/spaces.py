@@ -68,7 +68,7 @@ class Eye:
             for start in range(0, len(pictures.classes), batch_size):
                 part = pictures.image_01(slice(start, start + batch_size)).to(self.model.device)
                 rows.append(read(whole_view(part, size).clamp(0, 1)).float().cpu())
-        columns = torch.cat(rows).split(list(self.sizes), dim=1)
+        columns = torch.split(torch.cat(rows), list(self.sizes), dim=1)
         n = len(self.layers)
         return Seen(tuple(columns[:n]), columns[n] if self.has_last else None, columns[-1])
 
@@ -126,14 +126,12 @@ def inception_features(
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError:
-        return Skipped(
-            "Inception-v3", "torch-fidelity is not installed; install macoaudit[bench]"
-        )
+        return Skipped("Inception-v3", "torch-fidelity is not installed; install macoaudit[bench]")
     network = FeatureExtractorInceptionV3("inception", ["2048"], str(file))
     found = []
     with torch.no_grad():
         for pictures in sets:
-            rows = [part if part.shape[1] == 3 else part.expand(-1, 3, -1, -1)
-                    for part in pictures.image_u8.split(batch_size)]  # fmt: skip
-            found.append(torch.cat([network(part)[0].float() for part in rows]))
+            # Grey pictures are shown to it as three equal channels.
+            parts = torch.split(pictures.image_u8.expand(-1, 3, -1, -1), batch_size)
+            found.append(torch.cat([network(part)[0].float() for part in parts]))
     return "Inception-v3 pool (torch-fidelity)", found

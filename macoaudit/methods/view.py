@@ -123,7 +123,7 @@ def _main(comparison: Comparison) -> Grid:
     natural = tuple(
         Cell("0 %" if m.key.startswith("high") else number(m.key, m.natural)) for m in measures
     )
-    rows.append(Row("Natural images", "the same number of them", natural))
+    rows.append(Row("Natural images", "see below", natural))
     return Grid(
         "Methods side by side",
         tuple(f"{visible(m.name)} ({arrows[m.better]})" for m in measures),
@@ -169,7 +169,9 @@ def _details(comparison: Comparison) -> Grid:
     note = (
         "Differences are paired over classes; those of shares are in percentage points. Under a "
         "distance of sets among natural images stand its least and largest value over the splits. "
-        f"FID computed by {', '.join(sorted(computed))}." if computed else ""
+        f"FID computed by {', '.join(sorted(computed))}."
+        if computed
+        else ""
     )
     return Grid("All measures", columns, tuple(rows), note)
 
@@ -216,7 +218,9 @@ def _sheet(comparison: Comparison) -> tuple[SheetRow, ...]:
             hits = sum(rank == 1 for rank in judged)
             says = f"{hits} of {len(judged)} judges" if judged else "no judge"
             caption = f"{method_name(name)}: {says}" if path else f"{method_name(name)}: not drawn"
-            alt = f"Picture of {visible(label)} drawn with {method_name(name)}; {says} find the class"
+            alt = (
+                f"Picture of {visible(label)} drawn with {method_name(name)}; {says} find the class"
+            )
             pictures.append(SheetPicture(name, path, caption, alt))
         rows.append(SheetRow(f"{visible(label)} ({index})", tuple(pictures)))
     return tuple(rows)
@@ -361,8 +365,8 @@ HOW_TO_READ = (
     Fact(
         "FID, KID, CMMD",
         "Distances between the set of pictures and the set of natural images in the space named. "
-        "FID grows when pictures are few, so it is comparable only within one table and against the "
-        "same number for as many natural images. KID and CMMD are unbiased for independent "
+        "FID grows when pictures are few, so it is comparable only within one table and against "
+        "the same number for as many natural images. KID and CMMD are unbiased for independent "
         "pictures; one picture a class is more even than that, so they can fall below zero.",
     ),
     Fact(

@@ -105,7 +105,10 @@ def _verdict(better: Better, side: int, first: float | None, second: float | Non
 
 
 _SAID = {
-    "plausibility_paper": ("is nearer to natural images than", "is farther from natural images than"),
+    "plausibility_paper": (
+        "is nearer to natural images than",
+        "is farther from natural images than",
+    ),
     "plausibility_percentile": ("looks more like a natural image than", "looks less like one than"),
     "FID": ("is nearer to natural images than", "is farther from natural images than"),
     "KID": ("is nearer to natural images than", "is farther from natural images than"),
@@ -125,8 +128,15 @@ def sentence(measure: Measure, versus: Versus) -> str | None:
     result = told(measure, versus)
     first, second = method_name(versus.first), method_name(versus.second)
     better, worse = _SAID[measure.key]
-    about = f"By {measure.name}" if measure.key not in ("top1", "high_frequency_none") else "By " + (
-        "the judges' first answers" if measure.key == "top1" else "the energy of high frequencies"
+    about = (
+        f"By {measure.name}"
+        if measure.key not in ("top1", "high_frequency_none")
+        else "By "
+        + (
+            "the judges' first answers"
+            if measure.key == "top1"
+            else "the energy of high frequencies"
+        )
     )
     said = {
         "better": f"{first} {better} {second}",
@@ -139,9 +149,9 @@ def sentence(measure: Measure, versus: Versus) -> str | None:
 def main_measures(comparison: Comparison) -> tuple[Measure, ...]:
     """The measures of the main table, in its order.
 
-    Plausibility in the first judge's features (the audited network's own without a judge), distances
-    of sets in the space that the record names, transfer as the mean over judges where there are
-    several.
+    Plausibility in the first judge's features (the audited network's own without a judge),
+    distances of sets in the space that the record names, transfer as the mean over judges where
+    there are several.
     """
     measures = comparison.measures
 
