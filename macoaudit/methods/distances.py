@@ -14,6 +14,7 @@ from torch import Tensor
 
 from macoaudit.errors import UsageError
 from macoaudit.methods.resampling import Counts
+from macoaudit.models import import_timm
 from macoaudit.natural import unit
 
 SIGMA = 10.0
@@ -23,7 +24,8 @@ CMMD_SCALE = 1000.0
 _AT_ONCE = 50_000_000
 """Numbers of a batch of small matrices that are held at once."""
 
-Features = Float[Tensor, "row feature"]
+Features = Float[Tensor, "_ feature"]
+"""One row an image; the sets of one call have features of one length."""
 Weighted = Callable[[Counts], Float[Tensor, " resample"]]
 
 
@@ -165,6 +167,7 @@ def library_frechet(first: Features, second: Features) -> tuple[float, str] | No
     Returns:
         The distance, and the name of what computed it.
     """
+    import_timm()  # torchmetrics imports torchvision, which some builds of torch need help with
     try:
         from torchmetrics.image.fid import FrechetInceptionDistance
     except ImportError:
