@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import torch
@@ -161,8 +162,9 @@ def _score(
     """Measure everything; one network's activations are held at a time."""
     pictures = natural.pictures
     groups = tuple(Group(one.name, tuple(c for c in one.classes if c is not None)) for one in sets)
-    known = set(pictures.classes)
-    by_class = all(index in known for group in groups for index in group.units)
+    known = Counter(pictures.classes)
+    # With one natural image of a class the nearest one would be no choice.
+    by_class = all(known[index] >= 2 for group in groups for index in group.units)
     scores = Scores(groups, pictures, by_class, config.n_resamples)
     eyes = [eye(model, own=True), *(eye(judge, own=False) for judge in judges)]
     total = len(eyes) + 1

@@ -232,8 +232,8 @@ def _facts(comparison: Comparison) -> tuple[Fact, ...]:
     form = (
         "to the nearest natural image of the class, as in the paper"
         if natural["plausibility"] == "class"
-        else "to the nearest natural image of any class, because not every class drawn has natural "
-        "images (the paper's is to those of the class)"
+        else "to the nearest natural image of any class, because not every class drawn has two "
+        "natural images or more (the paper's is to those of the class)"
     )
     return (
         Fact("Network", visible(f"{model['name']} ({model['architecture']})")),
@@ -248,12 +248,17 @@ def _facts(comparison: Comparison) -> tuple[Fact, ...]:
     )
 
 
-def _network(comparison: Comparison, place: int, folder: str) -> NetworkView:
+def reading_sentences(comparison: Comparison) -> tuple[str, ...]:
+    """Say how MACO compares with every other method by the measures of the main table."""
     said = [
         sentence(measure, versus)
         for measure in main_measures(comparison)
         for versus in measure.versus
     ]
+    return tuple(text for text in said if text is not None)
+
+
+def _network(comparison: Comparison, place: int, folder: str) -> NetworkView:
     drawn = {one.name: one for one in comparison.methods}
     missing = tuple(
         Fact(f"{method_name(one.name)}, not drawn", visible(text))
@@ -265,7 +270,7 @@ def _network(comparison: Comparison, place: int, folder: str) -> NetworkView:
         anchor=f"network-{place + 1}",
         name=visible(comparison.model["name"]),
         folder=folder,
-        sentences=tuple(text for text in said if text is not None),
+        sentences=reading_sentences(comparison),
         main=_main(comparison),
         seconds=_seconds(comparison),
         details=_details(comparison),
