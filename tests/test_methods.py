@@ -43,13 +43,11 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def done(
-    tmp_path_factory: pytest.TempPathFactory, given: Path
-) -> Iterator[tuple[Path, Comparison]]:
+def done(tmp_path_factory: pytest.TempPathFactory, given: Path) -> tuple[Path, Comparison]:
     out = tmp_path_factory.mktemp("methods") / "demo"
     found = compare_methods(config(out, given=(Given(given, "photos"),)))
     write_methods([found], out, [out])
-    yield out, found
+    return out, found
 
 
 def numbers(value: object) -> Iterator[float]:

@@ -35,7 +35,7 @@ INCEPTION_SHA256 = "6726825d"
 class Seen:
     """A set of pictures as one network sees it."""
 
-    layers: tuple[Float[Tensor, "picture feature"], ...]
+    layers: tuple[Float[Tensor, "picture _"], ...]
     """Activations of the intermediate layers, flattened, as they are."""
     last: Float[Tensor, "picture feature"] | None
     """The vector that the classifier takes."""
