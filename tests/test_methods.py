@@ -22,7 +22,7 @@ from macoaudit.models import load_model
 from macoaudit.results import Skipped
 
 SAMPLES = Path(__file__).parent.parent / "samples"
-N_STEPS = 4
+N_STEPS = 2
 CLASSES = ("balloon", "4", "umbrella")
 
 
