@@ -78,6 +78,8 @@ def spectrum_chart(curves: SpectrumCurves) -> Chart:
         bottom=_px(low),
         tick_y=_px(low + 16),
         x_ticks=tuple(Tick(_px(x(f / 10)), f"{f / 10:.1f}") for f in range(6)),
-        y_ticks=tuple(Tick(_px(y(float(power))), f"1e{power}") for power in range(bottom, top + 1, step)),
+        y_ticks=tuple(
+            Tick(_px(y(float(power))), f"1e{power}") for power in range(bottom, top + 1, step)
+        ),
         lines=tuple(lines),
     )

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from macoaudit.methods.distances import Features, Weighted
-from macoaudit.methods.records import Versus
+from macoaudit.methods.distances import Features, Weighted, library_frechet
+from macoaudit.methods.records import Measure, Versus
 from macoaudit.methods.resampling import (
     Counts,
     Estimate,
@@ -166,3 +166,17 @@ def _versus(
         estimate(lambda c: one(c) - two(c), len(units), n_resamples, normal=normal),
         estimate(lambda c: one(c) / two(c), len(units), n_resamples) if ratio else None,
     )
+
+
+def by_library(
+    measure: Measure, last: Sequence[Tensor], natural: Tensor, groups: Sequence[Group]
+) -> Measure:
+    """Take the Frechet distances themselves from torchmetrics, where it is installed."""
+    methods, name = dict(measure.methods), measure.computed_by
+    for group, one in zip(groups, last, strict=True):
+        found = library_frechet(one, natural)
+        if found is None:
+            return measure
+        value, name = found
+        methods[group.name] = replace(methods[group.name], value=value)
+    return replace(measure, methods=methods, computed_by=name)

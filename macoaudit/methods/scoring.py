@@ -10,13 +10,14 @@ from macoaudit.methods.comparing import (
     Builder,
     Group,
     Interval,
+    by_library,
     compare,
     of_curve,
     of_mean,
     of_median,
     of_set,
 )
-from macoaudit.methods.distances import SET_DISTANCES, library_frechet
+from macoaudit.methods.distances import SET_DISTANCES
 from macoaudit.methods.natural import (
     natural_floor,
     natural_percentile,
@@ -26,14 +27,12 @@ from macoaudit.methods.natural import (
 from macoaudit.methods.pictures import Pictures
 from macoaudit.methods.records import Better, Measure, SpectrumCurves, Who
 from macoaudit.methods.spaces import Eye, Seen
-from macoaudit.methods.spectra import Spectra, Window, centres, power_spectra
+from macoaudit.methods.spectra import Window, centres, spectra_of
 from macoaudit.natural import Bank, sound
 from macoaudit.results import Skipped
 
 _BY_CLASS = "to natural images of the same class"
 _TO_ALL = "to all natural images, whatever their class"
-_AT_ONCE = 16
-"""Images whose spectra are held at once."""
 
 
 @dataclass
@@ -150,7 +149,7 @@ class Scores:
                 f"{floor.n_splits} splits",
             )
             if name == "FID":
-                measure = _by_library(measure, last, natural, self.groups)
+                measure = by_library(measure, last, natural, self.groups)
             self.measures[-1] = replace(measure, floor=floor)
 
     def _ranks(self, eye: Eye, seen: Sequence[Seen], natural: Seen) -> None:
@@ -215,8 +214,8 @@ class Scores:
 
     def spectrum(self, sets: Sequence[Pictures], window: Window) -> SpectrumCurves:
         """Add the share of fine detail and the distance of the mean spectra; return the curves."""
-        natural = _spectra(self.natural, window)
-        found = [_spectra(pictures, window) for pictures in sets]
+        natural = spectra_of(self.natural, window)
+        found = [spectra_of(pictures, window) for pictures in sets]
         share, curve = natural.high_frac.mean(), natural.radial.mean(0)
         used = curve > 0
         words = "as they are" if window == "none" else "borders faded out (Hann)"
@@ -291,28 +290,3 @@ def ranks_of(logits: Tensor, classes: Sequence[int]) -> Tensor:
     wanted = torch.tensor(classes, dtype=torch.int64)
     own = logits.gather(1, wanted[:, None])
     return 1 + (logits > own).sum(1)
-
-
-def _spectra(pictures: Pictures, window: Window) -> Spectra:
-    """Spectra of a set, a few images at a time."""
-    parts = [
-        power_spectra(pictures.image_01(slice(start, start + _AT_ONCE)), window)
-        for start in range(0, len(pictures.classes), _AT_ONCE)
-    ]
-    return Spectra(
-        torch.cat([part.radial for part in parts]), torch.cat([part.high_frac for part in parts])
-    )
-
-
-def _by_library(
-    measure: Measure, last: Sequence[Tensor], natural: Tensor, groups: Sequence[Group]
-) -> Measure:
-    """Take the Frechet distances themselves from torchmetrics, where it is installed."""
-    methods, name = dict(measure.methods), measure.computed_by
-    for group, one in zip(groups, last, strict=True):
-        found = library_frechet(one, natural)
-        if found is None:
-            return measure
-        value, name = found
-        methods[group.name] = replace(methods[group.name], value=value)
-    return replace(measure, methods=methods, computed_by=name)

@@ -126,7 +126,9 @@ def inception_features(
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError:
-        return Skipped("Inception-v3", "torch-fidelity is not installed; install macoaudit[bench]")
+        return Skipped(
+            "Inception-v3", "torch-fidelity is not installed; install macoaudit[inception]"
+        )
     network = FeatureExtractorInceptionV3("inception", ["2048"], str(file))
     found = []
     with torch.no_grad():

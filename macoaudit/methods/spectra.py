@@ -7,11 +7,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from macoaudit.methods.pictures import Pictures
+
 HIGH_FROM = 0.25
 """Cycles a pixel from which a frequency counts as high: the upper half of what a row can hold."""
 N_BANDS = 32
 """Rings between 0 and 0.5 cycles a pixel."""
 Window = Literal["none", "hann"]
+_AT_ONCE = 16
+"""Images whose spectra are held at once."""
 
 
 @dataclass(frozen=True)
@@ -64,3 +68,14 @@ def power_spectra(
     # A picture of one colour has no energy at all, and so none that is high.
     share = torch.where(total > 0, high / total.clamp_min(1e-300), 0.0)
     return Spectra(radial, share)
+
+
+def spectra_of(pictures: Pictures, window: Window) -> Spectra:
+    """Spectra of a set, a few images at a time."""
+    parts = [
+        power_spectra(pictures.image_01(slice(start, start + _AT_ONCE)), window)
+        for start in range(0, len(pictures.classes), _AT_ONCE)
+    ]
+    return Spectra(
+        torch.cat([part.radial for part in parts]), torch.cat([part.high_frac for part in parts])
+    )
