@@ -91,9 +91,17 @@ def _slug(name: str) -> str:
 def main() -> None:
     """Compare on every network, print JSON, write the page."""
     arguments = parse()
+    names = arguments.model or list(NETWORKS)
+    for folder, _ in arguments.baseline_images:
+        missing = [_slug(name) for name in names if not (Path(folder) / _slug(name)).is_dir()]
+        if len(names) > 1 and missing:
+            sys.exit(
+                f"--baseline-images {folder}: with several networks, each needs a folder in it; "
+                f"missing: {', '.join(missing)}"
+            )
     found, folders = [], []
     try:
-        for name in arguments.model or list(NETWORKS):
+        for name in names:
             print(f"{name}:", file=sys.stderr, flush=True)
             one = compare_methods(
                 settings(arguments, name),

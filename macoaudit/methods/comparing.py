@@ -134,8 +134,12 @@ def compare(
         found = estimate(
             builders[group.name](group.units), len(group.units), n_resamples, normal=normal
         )
+        if normal and found.low is not None:
+            found = replace(found, low=max(0.0, found.low))  # a distance
         if interval == "wilson" and found.value is not None:
-            # Pictures of one class are no independent trials, so classes are what counts.
+            # Pictures of one class, and judges of one picture, are no independent trials: classes
+            # count. A mean over them varies no more than a single answer, so this is never too
+            # short.
             low, high = wilson(found.value, found.n)
             found = replace(found, low=low, high=high)
         methods[group.name] = found

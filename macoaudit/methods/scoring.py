@@ -195,7 +195,7 @@ class Scores:
                     g.name: of_mean(g, share(r, top))
                     for g, r in zip(self.groups, ranks, strict=True)
                 },
-                interval="bootstrap percentiles" if who == "judges" else "wilson",
+                interval="wilson",
                 ratio=key == "top1",
                 natural=float(share(natural, top).mean()) if len(natural) else None,
                 natural_note=note,

@@ -215,6 +215,6 @@ def table_2(comparisons: Sequence[Comparison]) -> Grid:
         "Judges that give the class as their first answer (the paper's Table 2)",
         tuple(visible(one.model["name"]) for one in comparisons),
         tuple(rows),
-        "Of pictures whose class is known to the network they were drawn for. Wilson intervals for "
-        "a single judge, bootstrap over classes for the mean of several.",
+        "Below each share Wilson's 95 % interval, in which every class counts once; behind each "
+        "ratio its bootstrap interval, paired over classes.",
     )
