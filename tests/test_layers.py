@@ -39,6 +39,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("stages",),
     ("pipeline",),
     ("visualization",),
+    ("methods",),
     ("cli",),
 )
 ROW_OF = {module: row for row, modules in enumerate(ROWS) for module in modules}

@@ -18,6 +18,7 @@ from macoaudit.cli.invert import (
     print_record,
     say_skipped,
 )
+from macoaudit.cli.methods import run_bench
 from macoaudit.drawing_config import TargetConfig, VisualizeConfig, drawing_settings
 from macoaudit.errors import UsageError
 from macoaudit.report.words import visible
@@ -104,6 +105,13 @@ def command(
         Texts,
         typer.Option(help="Judge network for transfer of classes; repeatable; 'none': no judges."),
     ] = None,
+    bench: Annotated[
+        bool,
+        typer.Option("--bench", help="Draw --logits with maco, fourier and pixel, and compare."),
+    ] = False,
+    reference: Annotated[
+        Paths, typer.Option(help="Natural images to compare with (--bench); repeatable.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda[:n] or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     batch_size: Annotated[
@@ -156,7 +164,7 @@ def command(
     config = VisualizeConfig(
         model=model,
         targets=targets,
-        out=out or Path("runs") / f"visualize-{model_slug(model)}",
+        out=out or Path("runs") / f"{'methods' if bench else 'visualize'}-{model_slug(model)}",
         method=_method(method),
         weights=weights,
         device=place,
@@ -176,6 +184,10 @@ def command(
         allow_pickle=allow_pickle,
         offline=offline,
     )
+    if bench:
+        return run_bench(config, tuple(reference or ()), steps, with_json=with_json, quiet=quiet)
+    if reference:
+        raise UsageError("--reference came without --bench; leave it out")
     # Slow to import, so not at the top: --help and a bad option need no torch.
     from macoaudit.cli.progress import ProgressBar
     from macoaudit.visualization import run_visualize
