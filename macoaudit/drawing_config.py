@@ -104,6 +104,10 @@ class VisualizeConfig:
     """Pictures optimised at once. Changes numbers by rounding only."""
     judges: tuple[str, ...] = ()
     """As in :class:`InvertConfig`."""
+    references: tuple[Path, ...] = ()
+    """Natural images, files and folders, that pictures are compared with."""
+    plausibility_k: int = 3
+    """Nearest natural images over which the distance to them is averaged."""
     accentuate: Path | None = None
     """Start from this image and draw what would make it more so; None: random starts."""
     keep: float = 1.0
@@ -120,6 +124,8 @@ class VisualizeConfig:
         require(self.seed >= 0, "--seed", self.seed, "use 0 or more")
         require(self.batch_size >= 1, "--batch-size", self.batch_size, "use at least 1")
         require(self.method in get_args(Method), "--method", self.method, f"use {get_args(Method)}")
+        k = self.plausibility_k
+        require(k >= 1, "--neighbours", k, "use at least 1")
         require(math.isfinite(self.keep) and self.keep >= 0, "--keep", self.keep, "use 0 or more")
         require_judges(self.judges)
 
@@ -137,6 +143,8 @@ class VisualizeConfig:
             "seeds": list(self.seeds),
             "batch_size": self.batch_size,
             "judges": list(self.judges),
+            "references": [path.name or str(path) for path in self.references],
+            "plausibility_k": self.plausibility_k,
             "accentuate": None if self.accentuate is None else self.accentuate.name,
             "keep": None if self.accentuate is None else self.keep,
             "keep_layer": None if self.accentuate is None else self.keep_layer,

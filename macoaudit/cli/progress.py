@@ -12,6 +12,7 @@ _STAGES = {
     "load": "Loading the model",
     "invert": "Inverting",
     "draw": "Drawing",
+    "compare": "Comparing with natural images",
     "depth": "Inverting at other layers",
     "measure": "Measuring",
     "trust": "Running the trust panel",

@@ -93,6 +93,12 @@ def command(
         Texts,
         typer.Option(help="Judge network for transfer of classes; repeatable; 'none': no judges."),
     ] = None,
+    reference: Annotated[
+        Paths, typer.Option(help="Natural images to compare with: files or a folder; repeatable.")
+    ] = None,
+    neighbours: Annotated[
+        int, typer.Option(help="Nearest natural images in the distance to them.")
+    ] = 3,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda[:n] or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     batch_size: Annotated[
@@ -154,6 +160,8 @@ def command(
         seed=seed,
         batch_size=size or (8 if place == "cpu" else 32),
         judges=tuple(judge or ()),
+        references=tuple(reference or ()),
+        plausibility_k=neighbours,
         accentuate=accentuate,
         keep=keep,
         keep_layer=keep_layer,
