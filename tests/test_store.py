@@ -22,6 +22,9 @@ from macoaudit.results import (
     ImageAudit,
     Inversion,
     ModelRecord,
+    NaturalNeighbour,
+    NaturalNeighbours,
+    PicturePlausibility,
     Plausibility,
     Prediction,
     Retained,
@@ -65,6 +68,15 @@ def example_visualizations() -> tuple[Visualization, ...]:
         n_steps=64,
         converged=False,
         transfer=(TargetTransfer("judge", True, True, 1, 3, 0.75, 0.25),),
+        plausibility=PicturePlausibility("judge penultimate", 3, 40, 0.75, 0.125, 9.5),
+        exemplars=NaturalNeighbours(
+            "demo penultimate",
+            (
+                NaturalNeighbour("cat/1.jpg", "cat", "folder", True, 0.9, "exemplars/1.png"),
+                NaturalNeighbour("2.jpg", "dog", "network", False, 0.8, "exemplars/2.png"),
+                NaturalNeighbour("3.jpg", None, None, None, 0.7, "exemplars/3.png"),
+            ),
+        ),
         files={k: f"images/logit-2/{k}-3.png" for k in ("image", "transparency", "masked")},
     )
     dead = dataclasses.replace(
@@ -76,6 +88,8 @@ def example_visualizations() -> tuple[Visualization, ...]:
         similarity=0.5,
         prediction=None,
         transfer=(),
+        plausibility=Skipped("plausibility", "too few"),
+        exemplars=None,
         skipped=(Skipped("transfer", "judge x is not finite"),),
         files={},
     )
@@ -412,6 +426,9 @@ class TestSchema:
             (TargetTerm, SCHEMA["$defs"]["target_term"]),
             (TargetTransfer, SCHEMA["$defs"]["target_transfer"]),
             (Visualization, SCHEMA["$defs"]["visualization"]),
+            (PicturePlausibility, SCHEMA["$defs"]["picture_plausibility"]),
+            (NaturalNeighbour, SCHEMA["$defs"]["natural_neighbour"]),
+            (NaturalNeighbours, SCHEMA["$defs"]["natural_neighbours"]),
         ],
     )
     def test_has_every_field_of_every_record(self, record, definition):
@@ -446,6 +463,10 @@ class TestSchema:
             (("visualizations", 0, "files"), {}),
             (("visualizations", 0, "terms"), []),
             (("visualizations", 0, "transfer", 0, "rank"), 0),
+            (("visualizations", 0, "plausibility", "percentile"), 1.5),
+            (("visualizations", 0, "exemplars", "images"), []),
+            (("visualizations", 0, "exemplars", "images", 0, "named_by"), "guess"),
+            (("visualizations", 0, "exemplars", "images", 0, "file"), "/etc/passwd"),
             (("visualizations", 1, "reason"), None),
             (("visualizations", 1, "files"), {"image": "images/x.png"}),
             (("visualizations", 1, "terms", 1, "place"), [1]),
