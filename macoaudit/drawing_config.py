@@ -150,3 +150,30 @@ class VisualizeConfig:
             "keep_layer": None if self.accentuate is None else self.keep_layer,
             "maco": self.maco.to_json(),
         }
+
+
+@dataclass(frozen=True)
+class GalleryConfig:
+    """Settings of one ``macoaudit gallery``."""
+
+    drawing: VisualizeConfig
+    """How classes and channels are drawn; its targets are classes alone."""
+    n_channels: int = 3
+    """Penultimate channels that are drawn for each class; 0: none."""
+    shard: tuple[int, int] | None = None
+    """Number and count: draw only this share of the classes, and no site."""
+
+    def __post_init__(self) -> None:
+        targets = self.drawing.targets
+        if targets != TargetConfig(logits=targets.logits) or self.drawing.accentuate is not None:
+            raise UsageError("a gallery shows classes; give --logits alone, or leave it out for all")
+        require(self.n_channels >= 0, "--channels", self.n_channels, "use 0 or more")
+        if self.shard is not None:
+            number, count = self.shard
+            fits = 1 <= number <= count
+            require(fits, "--shard", f"{number}/{count}", "use 1/n to n/n")
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting that changes numbers, as plain data, but the classes."""
+        shard = None if self.shard is None else f"{self.shard[0]}/{self.shard[1]}"
+        return {**self.drawing.settings(), "n_channels": self.n_channels, "shard": shard}

@@ -6,6 +6,7 @@ folder with forward slashes. Every number is finite; one that could not be had i
 reason, or the whole measurement is a :class:`Skipped`.
 """
 
+from macoaudit.results.classes import ClassDrivers, DrivingChannel
 from macoaudit.results.json_form import (
     from_json,
     image_from_json,
@@ -63,9 +64,11 @@ __all__ = [
     "DROPPED_TO",
     "KEPT_FROM",
     "SCHEMA_VERSION",
+    "ClassDrivers",
     "DeletionPoint",
     "DepthPoint",
     "DirectionForm",
+    "DrivingChannel",
     "Exemplar",
     "Faithfulness",
     "ImageAudit",
