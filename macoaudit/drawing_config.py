@@ -166,7 +166,9 @@ class GalleryConfig:
     def __post_init__(self) -> None:
         targets = self.drawing.targets
         if targets != TargetConfig(logits=targets.logits) or self.drawing.accentuate is not None:
-            raise UsageError("a gallery shows classes; give --logits alone, or leave it out for all")
+            raise UsageError(
+                "a gallery shows classes; give --logits alone, or leave it out for all"
+            )
         require(self.n_channels >= 0, "--channels", self.n_channels, "use 0 or more")
         if self.shard is not None:
             number, count = self.shard

@@ -37,6 +37,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("stages",),
     ("pipeline",),
     ("visualization",),
+    ("gallery",),
     ("cli",),
 )
 ROW_OF = {module: row for row, modules in enumerate(ROWS) for module in modules}

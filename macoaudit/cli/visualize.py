@@ -135,7 +135,7 @@ def command(
         sums=tuple(sums or ()),
         sum_files=tuple(sum_files or ()),
     )
-    settings = drawing_settings(_method(method), compat)
+    settings = drawing_settings(parse_method(method), compat)
     if steps is not None:
         settings = replace(settings, n_steps=steps)
     if canvas is not None:
@@ -150,7 +150,7 @@ def command(
         model=model,
         targets=targets,
         out=out or Path("runs") / f"visualize-{model_slug(model)}",
-        method=_method(method),
+        method=parse_method(method),
         weights=weights,
         device=place,
         precision=choose_precision(precision, place),
@@ -182,7 +182,12 @@ def command(
     return 0 if run.status == "complete" and not run.volatile.get("report_errors") else 2
 
 
-def _method(text: str) -> Method:
+def parse_method(text: str) -> Method:
+    """Parse ``--method``.
+
+    Raises:
+        UsageError: when there is no such method.
+    """
     if text not in ("maco", "fourier", "pixel"):
         raise UsageError(f"--method is {text!r}; use maco, fourier or pixel")
     return cast(Method, text)

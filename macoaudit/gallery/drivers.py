@@ -126,5 +126,3 @@ def driver_goal(channel: int, activation: float) -> WeightedSum:
     if activation >= 0:
         return WeightedSum((Term(1.0, target),))
     return WeightedSum((Term(-1.0, target),), name=f"{target.text}, downward")
-
-

@@ -113,20 +113,25 @@ def _natural_tiles(run: Run) -> list[Fact]:
     return tiles
 
 
-def _audited(run: Run) -> tuple[FactGroup, ...]:
-    """The network and its input; the targets by kind."""
+def network_facts(run: Run) -> tuple[FactGroup, FactGroup]:
+    """The network and its input."""
     network, given, *_ = audited(run)
     facts = [
         replace(fact, name="Read at") if fact.name == "Layer inverted" else fact
         for fact in network.facts
         if fact.name != "Activation shape" or run.model.activation_shape
     ]
+    return replace(network, facts=tuple(facts)), given
+
+
+def _audited(run: Run) -> tuple[FactGroup, ...]:
+    """The network and its input; the targets by kind."""
     kinds: dict[str, int] = {}
     for one in run.visualizations:
         kind = one.terms[0].kind if len(one.terms) == 1 else "weighted sum"
         kinds[kind] = kinds.get(kind, 0) + 1
     counts = tuple(Fact(kind, plural(count, "picture")) for kind, count in kinds.items())
-    return replace(network, facts=tuple(facts)), given, FactGroup("Targets", counts)
+    return (*network_facts(run), FactGroup("Targets", counts))
 
 
 def _rows(
