@@ -19,6 +19,7 @@ from macoaudit.drawing_config import (
     drawing_settings,
 )
 from macoaudit.errors import UsageError
+from macoaudit.report.words import visible
 from macoaudit.results import Run
 
 Texts = list[str] | None
@@ -160,7 +161,7 @@ def show(run: Run, config: GalleryConfig, quiet: bool) -> None:
     if not quiet:
         for one in run.visualizations:
             if one.status != "ok":
-                say(f"  {one.name}: {one.reason or one.status}")
+                say(visible(f"  {one.name}: {one.reason or one.status}"))
         say_skipped(run)
     parts = [f"{run.status}: {summary['n_ok']} of {summary['n_pictures']} pictures of classes"]
     parts += [

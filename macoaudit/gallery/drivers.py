@@ -84,8 +84,8 @@ def class_drivers(
     rebuilt = rows @ weight + bias
     if not torch.allclose(rebuilt, logits, rtol=_TOLERANCE, atol=_TOLERANCE):
         reason = (
-            f"weights times activations give {float(rebuilt[0]):.4g} for class {index}, the network "
-            f"{float(logits[0]):.4g}: something stands between {PENULTIMATE} and the classes"
+            f"weights times activations give {float(rebuilt[0]):.4g} for class {index}, the "
+            f"network {float(logits[0]):.4g}: something else stands before the classes"
         )
         return Skipped("driving channels", reason)
     activation = rows.mean(0)

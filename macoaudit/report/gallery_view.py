@@ -137,10 +137,10 @@ def build_entry(index: int, records: Sequence[Visualization]) -> Entry:
         if drawn
         else None,
         judges=state,
-        judges_text=f"{sum(answers)} of {len(answers)} judges' answers find it" if answers else "",
+        judges_text=f"judges: {sum(answers)} of {len(answers)} find it" if answers else "",
         judged_frac="" if share is None else f"{share:.4f}",
         as_far_pct="" if as_far is None else f"{100 * as_far:.2f}",
-        as_far_text="" if as_far is None else f"{share_text(as_far)} of natural images as far out",
+        as_far_text="" if as_far is None else f"natural images as far out: {share_text(as_far)}",
         score="" if first.score is None else repr(first.score),
         score_text=score_text(first.score),
     )
@@ -169,7 +169,7 @@ def build_drivers(found: ClassDrivers, pictures: Mapping[str, Visualization]) ->
     pushes = sum(one.contribution for one in found.channels)
     sentence = (
         f"The {len(channels)} of {found.n_channels:,} channels of {visible(found.layer)} that add "
-        f"most to the class's logit on its own {plural(found.n_pictures, 'picture')}: "
+        f"most to the class's logit, in {plural(found.n_pictures, 'picture')} of the class: "
         f"{pushes:.4g} together. The logit is {found.logit:.4g}, the bias {found.bias:.3g}."
     )
     if not channels:
