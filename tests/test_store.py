@@ -15,8 +15,10 @@ import macoaudit
 from macoaudit.errors import StoreError
 from macoaudit.files import write_bytes
 from macoaudit.results import (
+    ClassDrivers,
     DeletionPoint,
     DepthPoint,
+    DrivingChannel,
     Exemplar,
     Faithfulness,
     ImageAudit,
@@ -156,6 +158,18 @@ def example_run() -> Run:
         volatile={"wall_s": 1.5},
         trust=measured.trust(),
         visualizations=example_visualizations(),
+        drivers=(
+            ClassDrivers(
+                2,
+                "cat",
+                "penultimate",
+                1,
+                8.5,
+                -0.25,
+                64,
+                (DrivingChannel(5, -0.5, -2.0, 1.0, 0.25, "channel-5"),),
+            ),
+        ),
     )
 
 
@@ -426,6 +440,8 @@ class TestSchema:
             (TargetTerm, SCHEMA["$defs"]["target_term"]),
             (TargetTransfer, SCHEMA["$defs"]["target_transfer"]),
             (Visualization, SCHEMA["$defs"]["visualization"]),
+            (ClassDrivers, SCHEMA["$defs"]["class_drivers"]),
+            (DrivingChannel, SCHEMA["$defs"]["driving_channel"]),
             (PicturePlausibility, SCHEMA["$defs"]["picture_plausibility"]),
             (NaturalNeighbour, SCHEMA["$defs"]["natural_neighbour"]),
             (NaturalNeighbours, SCHEMA["$defs"]["natural_neighbours"]),
@@ -457,6 +473,8 @@ class TestSchema:
             (("images", 2, "plausibility", "percentile"), -0.1),
             (("images", 2, "transfer", 0, "method"), "guess"),
             (("trust", 0, "outcome"), "fine"),
+            (("drivers", 0, "channels", 0, "share"), 1.5),
+            (("drivers", 0, "channels", 0, "contribution"), 0),
             (("visualizations", 0, "status"), "grey"),
             (("visualizations", 0, "reason"), "but it is ok"),
             (("visualizations", 0, "score"), None),
