@@ -1,6 +1,7 @@
 """Frozen records of what a gallery shows: worded, rounded, ready for the templates."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from macoaudit.report.drawn_cards import TargetCard
 from macoaudit.report.pieces import Picture
@@ -14,6 +15,8 @@ class Section:
     title: str
     sentence: str
     pictures: tuple[Picture, ...]
+    folder: Path
+    """The run folder that holds the pictures; it may be another run's."""
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class _Site:
     """The folder of a site; what it holds is what was written this time."""
 
     def __init__(self, run_folder: Path) -> None:
-        self._run, self.path = run_folder, run_folder / FOLDER
+        self.run_folder, self.path = run_folder, run_folder / FOLDER
         self.written: set[Path] = set()
 
     def write(self, name: str, content: bytes) -> None:
@@ -76,15 +76,27 @@ class _Site:
             write_atomic(path, content)
         self.written.add(path)
 
-    def picture(self, picture: Picture, size: _Size) -> Shown:
-        """Encode a picture of the run into the site; the address is that from the first page."""
+    def picture(
+        self, picture: Picture, size: _Size, *, folder: Path | None = None, prefix: str = ""
+    ) -> Shown:
+        """Encode a picture into the site; the address is that from the first page.
+
+        Args:
+            picture: of a run folder.
+            size: limits.
+            folder: the run folder; None: the gallery's own.
+            prefix: of the file's name, for pictures of other runs.
+        """
         stem = picture.path.removeprefix("images/").rpartition(".")[0].replace("/", "-")
         encoded = thumbnail(
-            self._run, picture.path, max_side_px=size.side_px, max_bytes=size.max_bytes
+            folder or self.run_folder,
+            picture.path,
+            max_side_px=size.side_px,
+            max_bytes=size.max_bytes,
         )
         if not isinstance(encoded, Encoded):
             return shown(encoded)
-        name = f"pictures/{stem}{size.suffix}.webp"
+        name = f"pictures/{prefix}{stem}{size.suffix}.webp"
         self.write(name, encoded.data)
         return shown(encoded, name)
 
@@ -96,7 +108,7 @@ class _Site:
 
 
 def _pictures(page: ClassPage) -> Iterator[tuple[Picture, _Size]]:
-    """Everything that a class's page shows, and how large."""
+    """Everything of the gallery's own run that a class's page shows, and how large."""
     for card in page.cards:
         for picture in card.pictures:
             yield picture, _full(picture, len(page.cards))
@@ -105,9 +117,22 @@ def _pictures(page: ClassPage) -> Iterator[tuple[Picture, _Size]]:
     for driver in page.drivers.channels if page.drivers else ():
         if driver.picture is not None:
             yield driver.picture, _DRIVER
-    for section in page.concepts:
-        for picture in section.pictures:
-            yield picture, _SMALL if picture.small else _DRIVER
+
+
+def _concepts(site: _Site, page: ClassPage) -> list[dict[str, Shown]]:
+    """Encode the pictures of a class's concepts, section by section."""
+    return [
+        {
+            picture.path: site.picture(
+                picture,
+                _SMALL if picture.small else _DRIVER,
+                folder=section.folder,
+                prefix=f"concept-{page.entry.index}-{number}-",
+            )
+            for picture in section.pictures
+        }
+        for number, section in enumerate(page.concepts)
+    ]
 
 
 def write_gallery(run: Run, folder: Path, *, concepts: Concepts | None = None) -> Path:
@@ -157,6 +182,7 @@ def _class_page(template: Template, site: _Site, view: GalleryView, place: int) 
         view=view,
         page=page,
         pictures=pictures,
+        concepts=_concepts(site, page),
         policy=POLICY,
         before=pages[place - 1].entry if place else None,
         after=pages[place + 1].entry if place + 1 < len(pages) else None,

@@ -217,7 +217,7 @@ class TestPages:
         run, folder = site
         shutil.copytree(folder.parent, tmp_path / "again", dirs_exist_ok=True)
         picture = Picture("exemplars/a.png", "whiskers in 1.jpg", "Where whiskers lie", small=True)
-        section = Section("Concept 1 <b>", "Importance 0.50.", (picture,))
+        section = Section("Concept 1 <b>", "Importance 0.50.", (picture,), folder.parent)
         write_gallery(run, tmp_path / "again", concepts={1: (section,)})
         page = Page((tmp_path / "again" / "site" / "classes" / "t1.html").read_text())
         assert "Concepts found in its images" in page.text()
