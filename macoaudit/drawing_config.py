@@ -165,7 +165,8 @@ class GalleryConfig:
 
     def __post_init__(self) -> None:
         targets = self.drawing.targets
-        if targets != TargetConfig(logits=targets.logits) or self.drawing.accentuate is not None:
+        classes_alone = dataclasses.replace(targets, logits=("all",)) == TargetConfig(("all",))
+        if not (classes_alone and targets.logits) or self.drawing.accentuate is not None:
             raise UsageError(
                 "a gallery shows classes; give --logits alone, or leave it out for all"
             )
