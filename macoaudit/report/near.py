@@ -90,7 +90,8 @@ def neighbour_pictures(found: Sequence[NaturalNeighbour], of: str) -> tuple[Pict
             f"number {number} nearest to {of}: cosine {cosine}"
         )
         mark = {True: ", class drawn:", False: ", another class:", None: ""}[one.of_class]
-        pictures.append(Picture(one.file, f"{name}{mark} {cosine}", alt, small=True))
+        called = f"called {name}" if one.named_by == "network" else name
+        pictures.append(Picture(one.file, f"{called}{mark} {cosine}", alt, small=True))
     return tuple(pictures)
 
 
