@@ -23,7 +23,7 @@ from macoaudit.results import NaturalNeighbours, PicturePlausibility, Skipped
 from macoaudit.store import read_results
 from macoaudit.trust import feature_function
 from macoaudit.visualization import run_visualize
-from macoaudit.visualization.natural import class_of_folder
+from macoaudit.visualization.natural_images import class_of_folder
 
 SCHEMA = json.loads((Path(macoaudit.__file__).parent / "data/results.schema.json").read_text())
 N_STEPS = 16

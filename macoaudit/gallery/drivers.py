@@ -71,23 +71,10 @@ def class_drivers(
     Returns:
         The record, or why the decomposition does not hold for this network.
     """
-    size = model.preprocessing.input_size
-    seen = whole_view(image_01.to(model.device), size)
-    with frozen(model.module), torch.no_grad():
-        rows = activation_function(model, PENULTIMATE)(seen).flatten(1).double().cpu()
-        logits = logits_function(model)(seen)[:, index].double().cpu()
-    weight = head.weight.detach().double().cpu()[index]
-    bias = 0.0 if head.bias is None else float(head.bias.detach()[index])
-    if rows.shape[1] != len(weight):
-        reason = f"the classifier takes {len(weight)} numbers, {PENULTIMATE} has {rows.shape[1]}"
-        return Skipped("driving channels", reason)
-    rebuilt = rows @ weight + bias
-    if not torch.allclose(rebuilt, logits, rtol=_TOLERANCE, atol=_TOLERANCE):
-        reason = (
-            f"weights times activations give {float(rebuilt[0]):.4g} for class {index}, the "
-            f"network {float(logits[0]):.4g}: something else stands before the classes"
-        )
-        return Skipped("driving channels", reason)
+    found = _decompose(model, head, index, image_01)
+    if isinstance(found, Skipped):
+        return found
+    rows, weight, bias, logits = found
     activation = rows.mean(0)
     contribution = weight * activation
     positive = float(contribution.clamp_min(0).sum())
@@ -113,6 +100,29 @@ def class_drivers(
             if float(contribution[channel]) > 0
         ),
     )
+
+
+def _decompose(
+    model: LoadedModel, head: nn.Linear, index: int, image_01: Tensor
+) -> tuple[Tensor, Tensor, float, Tensor] | Skipped:
+    """Penultimate vectors, the class's weights and bias, its logits; or why they do not add up."""
+    seen = whole_view(image_01.to(model.device), model.preprocessing.input_size)
+    with frozen(model.module), torch.no_grad():
+        rows = activation_function(model, PENULTIMATE)(seen).flatten(1).double().cpu()
+        logits = logits_function(model)(seen)[:, index].double().cpu()
+    weight = head.weight.detach().double().cpu()[index]
+    bias = 0.0 if head.bias is None else float(head.bias.detach()[index])
+    if rows.shape[1] != len(weight):
+        reason = f"the classifier takes {len(weight)} numbers, {PENULTIMATE} has {rows.shape[1]}"
+        return Skipped("driving channels", reason)
+    rebuilt = rows @ weight + bias
+    if not torch.allclose(rebuilt, logits, rtol=_TOLERANCE, atol=_TOLERANCE):
+        reason = (
+            f"weights times activations give {float(rebuilt[0]):.4g} for class {index}, the "
+            f"network {float(logits[0]):.4g}: something else stands before the classes"
+        )
+        return Skipped("driving channels", reason)
+    return rows, weight, bias, logits
 
 
 def driver_goal(channel: int, activation: float) -> WeightedSum:

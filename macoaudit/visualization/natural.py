@@ -1,31 +1,17 @@
 """Pictures among natural images: plausibility and nearest exemplars, a stage after the drawing."""
 
-import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from macoaudit.errors import ImageError, LayerError
-from macoaudit.images import (
-    ImageFile,
-    NaturalImage,
-    decode_image,
-    load_bytes,
-    preprocess,
-    read_natural,
-    to_png_bytes,
-)
-from macoaudit.judges import FeatureSpace, feature_space
-from macoaudit.measuring.networks import in_batches
-from macoaudit.models import PENULTIMATE, logits_function
-from macoaudit.natural import Bank, nearest, picture_plausibility, sound, too_few
+from macoaudit.images import decode_image, load_bytes, preprocess, to_png_bytes
+from macoaudit.models import PENULTIMATE
+from macoaudit.natural import nearest, picture_plausibility
 from macoaudit.results import (
-    NamedBy,
     NaturalNeighbour,
     NaturalNeighbours,
     PicturePlausibility,
@@ -37,37 +23,11 @@ from macoaudit.results import (
 from macoaudit.stages import manifest, run_pictures
 from macoaudit.store import RunFolder, digest_json
 from macoaudit.trust import feature_function
+from macoaudit.visualization.natural_images import Named, NaturalImages, read_natural_images
 from macoaudit.visualization.setup import Drawing
 
 N_EXEMPLARS = 3
 NO_REFERENCE = "there are no natural images in this run; give a folder of them with --reference DIR"
-
-
-def class_of_folder(name: str, labels: Sequence[str]) -> int | None:
-    """Find the class that a folder is named after.
-
-    Case, ``_`` and ``-`` do not matter, and one of a label's names between commas is enough.
-
-    Args:
-        name: of the folder.
-        labels: the network's class names.
-
-    Returns:
-        The class, or None when no class or more than one fits.
-    """
-    wanted = _plain(name)
-    whole = [place for place, label in enumerate(labels) if _plain(label) == wanted]
-    part = [
-        place
-        for place, label in enumerate(labels)
-        if wanted in [_plain(item) for item in label.split(",")]
-    ]
-    found = whole or part
-    return found[0] if len(found) == 1 else None
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[\s_-]+", " ", text).strip().casefold()
 
 
 def drawn_class(record: Visualization) -> int | None:
@@ -75,30 +35,6 @@ def drawn_class(record: Visualization) -> int | None:
     (first, *others) = record.terms
     only = not others and first.kind == "logit" and first.weight > 0
     return first.index if only else None
-
-
-@dataclass(frozen=True)
-class _Named:
-    """One natural image: its file and what it shows."""
-
-    file: ImageFile
-    sha256: str
-    name: str | None
-    named_by: NamedBy | None
-    class_index: int | None
-
-
-@dataclass(frozen=True)
-class _Natural:
-    """The natural images of a run as features; the pictures are read again where shown."""
-
-    images: tuple[_Named, ...]
-    own_space: str
-    activation: Float[Tensor, "natural feature"] | Skipped
-    """In the drawn network's penultimate layer."""
-    space: FeatureSpace | Skipped
-    bank: Bank | Skipped
-    skipped: tuple[Skipped, ...]
 
 
 class NaturalStage:
@@ -166,7 +102,7 @@ class NaturalStage:
         return replace(record, plausibility=found.plausibility, exemplars=found.exemplars)
 
     def _compare(
-        self, record: Visualization, natural: _Natural
+        self, record: Visualization, natural: NaturalImages
     ) -> tuple[Visualization, dict[str, bytes]]:
         pictures = run_pictures(self._folder, self._setup.model.preprocessing)
         image_01 = pictures.views([record.files["image"]])
@@ -174,7 +110,9 @@ class NaturalStage:
         plausibility = self._plausibility(image_01, natural)
         return replace(record, plausibility=plausibility, exemplars=exemplars), files
 
-    def _plausibility(self, image_01: Tensor, natural: _Natural) -> PicturePlausibility | Skipped:
+    def _plausibility(
+        self, image_01: Tensor, natural: NaturalImages
+    ) -> PicturePlausibility | Skipped:
         if isinstance(natural.space, Skipped):
             return natural.space
         if isinstance(natural.bank, Skipped):
@@ -184,7 +122,7 @@ class NaturalStage:
         return picture_plausibility(natural.bank, space.name, read(image_01)[0])
 
     def _exemplars(
-        self, record: Visualization, image_01: Tensor, natural: _Natural
+        self, record: Visualization, image_01: Tensor, natural: NaturalImages
     ) -> tuple[NaturalNeighbours | Skipped, dict[str, bytes]]:
         setup = self._setup
         if isinstance(natural.activation, Skipped):
@@ -214,7 +152,7 @@ class NaturalStage:
             _file(image): self._picture(image) for image in chosen
         }
 
-    def _picture(self, image: _Named) -> bytes:
+    def _picture(self, image: Named) -> bytes:
         """Read a natural image again and encode it as the network takes it."""
         content = load_bytes(image.file.path)
         decoded = decode_image(content, image.file.relative)
@@ -225,76 +163,12 @@ class NaturalStage:
         return manifest(self._setup.references)
 
     @cached_property
-    def _natural(self) -> _Natural:
+    def _natural(self) -> NaturalImages:
         began = time.perf_counter()
-        natural = _read(self._setup)
+        natural = read_natural_images(self._setup)
         self._clock("compare", began)
         return natural
 
 
-def _file(image: _Named) -> str:
+def _file(image: Named) -> str:
     return f"exemplars/{image.sha256[:16]}.png"
-
-
-def _read(setup: Drawing) -> _Natural:
-    """Read the natural images one by one; only their features are kept."""
-    model, size, k = setup.model, setup.config.batch_size, setup.config.plausibility_k
-    space = feature_space(model, (*setup.judges, *setup.other_judges))
-    own, missing = None, ""
-    try:
-        own = feature_function(model, PENULTIMATE, size)
-    except LayerError as error:
-        missing = f"{model.name}: {error}"
-    judged = None
-    if isinstance(space, FeatureSpace):
-        judged = feature_function(space.model, space.layer, size)
-    logits = in_batches(model, logits_function(model), size) if model.num_classes else None
-    images, activations, features = list[_Named](), list[Tensor](), list[Tensor]()
-    skipped = list[Skipped]()
-    by_path = {file.relative: file for file in setup.references}
-    for item in read_natural(setup.references, model.preprocessing):
-        if isinstance(item, Skipped):
-            skipped.append(item)
-            continue
-        if item.sha256 == setup.accent_sha256:
-            reason = f"{item.path}: is the image that is accentuated, so it is not compared with"
-            skipped.append(Skipped("reference", reason))
-            continue
-        image_01 = item.image_01[None]
-        if own is not None:
-            activations.append(own(image_01))
-        if judged is not None:
-            features.append(judged(image_01))
-        predicted = None if logits is None else int(logits(image_01)[0].argmax())
-        images.append(_named(item, by_path[item.path], predicted, model.labels))
-    if not images:
-        raise ImageError(
-            "--reference: none of its images can be used. The first: "
-            f"{skipped[0].reason if skipped else 'there is none'}"
-        )
-    bank: Bank | Skipped = too_few(0, k)
-    if features:
-        rows = torch.cat(features)
-        rows = rows[sound(rows)]
-        bank = Bank.of(rows, k) if len(rows) > k else too_few(len(rows), k)
-    return _Natural(
-        images=tuple(images),
-        own_space=f"{model.name} {PENULTIMATE}",
-        activation=torch.cat(activations) if own else Skipped("exemplars", missing),
-        space=space,
-        bank=bank,
-        skipped=tuple(skipped),
-    )
-
-
-def _named(
-    item: NaturalImage, file: ImageFile, predicted: int | None, labels: Sequence[str]
-) -> _Named:
-    """Say what a natural image shows: its folder, where it names a class, else the network."""
-    if item.label is not None:
-        index = class_of_folder(item.label, labels)
-        if index is not None or predicted is None:
-            return _Named(file, item.sha256, item.label, "folder", index)
-    if predicted is None:
-        return _Named(file, item.sha256, None, None, None)
-    return _Named(file, item.sha256, labels[predicted], "network", predicted)
