@@ -188,7 +188,7 @@ def _explanation(complete: bool, pages: Sequence[ClassPage]) -> str:
     if not bad:
         return "Every class was drawn. A gallery shows; it does not pass or fail a network."
     return (
-        f"{plural(bad, 'class', 'classes')} could not be drawn and are listed with the reason. A "
+        f"{plural(bad, 'class', 'classes')} could not be drawn; the list says why. A "
         "gallery shows; it does not pass or fail a network."
     )
 
