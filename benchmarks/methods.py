@@ -34,6 +34,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--natural", action="append", type=Path, help="folder of natural images")
     parser.add_argument("--classes", type=int, default=40, help="spread evenly over all")
     parser.add_argument("--logits", action="append", default=[], help="classes by name or index")
+    parser.add_argument("--logit-form", default="auto", choices=["auto", "standard", "raw"])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int)
@@ -68,6 +69,7 @@ def settings(arguments: argparse.Namespace, name: str) -> MethodsConfig:
         out=arguments.out / _slug(name),
         natural=tuple(arguments.natural or [assets_folder() / "photos"]),
         logits=tuple(arguments.logits),
+        logit_form=arguments.logit_form,
         n_classes=arguments.classes,
         judges=tuple(card(judge) if judge in NETWORKS else judge for judge in judges),
         given=tuple(Given(Path(folder), text) for folder, text in arguments.baseline_images),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from macoaudit.config import InvertConfig, MacoConfig, preset
-    from macoaudit.drawing_config import TargetConfig, VisualizeConfig
+    from macoaudit.drawing_config import GalleryConfig, TargetConfig, VisualizeConfig
+    from macoaudit.gallery import run_gallery
     from macoaudit.inversion import invert
     from macoaudit.models import load_model
     from macoaudit.pipeline import run_invert
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "GalleryConfig": "macoaudit.drawing_config",
     "InvertConfig": "macoaudit.config",
     "MacoConfig": "macoaudit.config",
     "Target": "macoaudit.targets",
@@ -33,11 +35,13 @@ _HOMES = {
     "preset": "macoaudit.config",
     "read_results": "macoaudit.store",
     "render_html": "macoaudit.report.html",
+    "run_gallery": "macoaudit.gallery",
     "run_invert": "macoaudit.pipeline",
     "run_visualize": "macoaudit.visualization",
 }
 
 __all__ = [
+    "GalleryConfig",
     "InvertConfig",
     "MacoConfig",
     "Target",
@@ -51,6 +55,7 @@ __all__ = [
     "preset",
     "read_results",
     "render_html",
+    "run_gallery",
     "run_invert",
     "run_visualize",
 ]

@@ -113,6 +113,10 @@ class VisualizeConfig:
     """Pictures optimised at once. Changes numbers by rounding only."""
     judges: tuple[str, ...] = ()
     """As in :class:`InvertConfig`."""
+    references: tuple[Path, ...] = ()
+    """Natural images, files and folders, that pictures are compared with."""
+    plausibility_k: int = 3
+    """Nearest natural images over which the distance to them is averaged."""
     accentuate: Path | None = None
     """Start from this image and draw what would make it more so; None: random starts."""
     keep: float = 1.0
@@ -132,6 +136,8 @@ class VisualizeConfig:
         require(self.seed >= 0, "--seed", self.seed, "use 0 or more")
         require(self.batch_size >= 1, "--batch-size", self.batch_size, "use at least 1")
         require(self.method in get_args(Method), "--method", self.method, f"use {get_args(Method)}")
+        k = self.plausibility_k
+        require(k >= 1, "--neighbours", k, "use at least 1")
         require(math.isfinite(self.keep) and self.keep >= 0, "--keep", self.keep, "use 0 or more")
         rate = self.accent_rate
         require(math.isfinite(rate) and rate > 0, "--accent-rate", rate, "use a number above 0")
@@ -151,9 +157,41 @@ class VisualizeConfig:
             "seeds": list(self.seeds),
             "batch_size": self.batch_size,
             "judges": list(self.judges),
+            "references": [path.name or str(path) for path in self.references],
+            "plausibility_k": self.plausibility_k,
             "accentuate": None if self.accentuate is None else self.accentuate.name,
             "keep": None if self.accentuate is None else self.keep,
             "accent_rate": None if self.accentuate is None else self.accent_rate,
             "keep_layer": None if self.accentuate is None else self.keep_layer,
             "maco": self.maco.to_json(),
         }
+
+
+@dataclass(frozen=True)
+class GalleryConfig:
+    """Settings of one ``macoaudit gallery``."""
+
+    drawing: VisualizeConfig
+    """How classes and channels are drawn; its targets are classes alone."""
+    n_channels: int = 3
+    """Penultimate channels that are drawn for each class; 0: none."""
+    shard: tuple[int, int] | None = None
+    """Number and count: draw only this share of the classes, and no site."""
+
+    def __post_init__(self) -> None:
+        targets = self.drawing.targets
+        classes_alone = dataclasses.replace(targets, logits=("all",)) == TargetConfig(("all",))
+        if not (classes_alone and targets.logits) or self.drawing.accentuate is not None:
+            raise UsageError(
+                "a gallery shows classes; give --logits alone, or leave it out for all"
+            )
+        require(self.n_channels >= 0, "--channels", self.n_channels, "use 0 or more")
+        if self.shard is not None:
+            number, count = self.shard
+            fits = 1 <= number <= count
+            require(fits, "--shard", f"{number}/{count}", "use 1/n to n/n")
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting that changes numbers, as plain data, but the classes."""
+        shard = None if self.shard is None else f"{self.shard[0]}/{self.shard[1]}"
+        return {**self.drawing.settings(), "n_channels": self.n_channels, "shard": shard}

@@ -63,7 +63,7 @@ def prepare(config: InvertConfig) -> Setup:
         ModelError: when a network cannot be had, takes no photographs, or has no such layer.
         SpectrumError: when the spectrum cannot be read.
     """
-    references = _reference_files(config.references)
+    references = reference_files(config.references)
     spectrum = load_spectrum(config.spectrum)
     model = load_model(
         config.model,
@@ -120,8 +120,12 @@ def check_channels(model: LoadedModel, spectrum: Spectrum) -> None:
         )
 
 
-def _reference_files(paths: Sequence[Path]) -> tuple[ImageFile, ...]:
-    """Find the further natural images; messages name the option they came with."""
+def reference_files(paths: Sequence[Path]) -> tuple[ImageFile, ...]:
+    """Find the further natural images; none when no path came.
+
+    Raises:
+        UsageError: as :func:`macoaudit.images.find_images`; messages name the option.
+    """
     if not paths:
         return ()
     try:

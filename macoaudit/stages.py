@@ -18,11 +18,19 @@ from torch import Tensor
 from macoaudit.audit import invert_group
 from macoaudit.environment import is_out_of_memory
 from macoaudit.errors import ImageError, OptimizationError
-from macoaudit.images import digest, load_bytes, read_image, read_natural, to_png_bytes
+from macoaudit.images import (
+    ImageFile,
+    digest,
+    load_bytes,
+    read_image,
+    read_natural,
+    to_png_bytes,
+)
 from macoaudit.measuring import Context, Pictures, build_context, measure_image, trust_checks
 from macoaudit.measuring.image import DepthResult
 from macoaudit.optimize import Step
 from macoaudit.preparation import Setup
+from macoaudit.preprocessing import Preprocessing
 from macoaudit.results import (
     ImageAudit,
     Skipped,
@@ -63,6 +71,39 @@ def batch_memory_explained(batch_size: int, device: torch.device) -> Iterator[No
             f"--batch-size {batch_size}: the memory of {device} is full. "
             "Give a smaller --batch-size; finished images are kept"
         ) from error
+
+
+def run_pictures(folder: RunFolder, preprocessing: Preprocessing) -> Pictures:
+    """Read the pictures of a run as a network takes them.
+
+    Args:
+        folder: the run folder.
+        preprocessing: of the network that was audited.
+    """
+    channels = preprocessing.channels
+
+    def load(path: str) -> Tensor:
+        image = read_image(folder.inside(path))
+        pixels = np.array(image if channels == 3 else image.convert("L"))
+        pixels = pixels.reshape(*pixels.shape[:2], channels)
+        return torch.from_numpy(pixels).permute(2, 0, 1).float().div(255)
+
+    return Pictures(load, preprocessing.input_size)
+
+
+def manifest(files: Sequence[ImageFile]) -> list[str]:
+    """Digests of natural images' files, so that with a changed one everything is measured anew.
+
+    Args:
+        files: what was found; one that cannot be read has its reason in place of a digest.
+    """
+    digests = []
+    for file in files:
+        try:
+            digests.append(digest(load_bytes(file.path)))
+        except ImageError as error:
+            digests.append(str(error))
+    return digests
 
 
 @dataclass
@@ -113,26 +154,11 @@ class Stages:
         return context
 
     def _pictures(self) -> Pictures:
-        channels = self.setup.model.preprocessing.channels
-
-        def load(path: str) -> Tensor:
-            image = read_image(self.folder.inside(path))
-            pixels = np.array(image if channels == 3 else image.convert("L"))
-            pixels = pixels.reshape(*pixels.shape[:2], channels)
-            return torch.from_numpy(pixels).permute(2, 0, 1).float().div(255)
-
-        return Pictures(load, self.setup.model.preprocessing.input_size)
+        return run_pictures(self.folder, self.setup.model.preprocessing)
 
     @cached_property
     def _manifest(self) -> list[str]:
-        """Digests of the natural images' files, so that a changed one is measured anew."""
-        digests = []
-        for file in self.setup.references:
-            try:
-                digests.append(digest(load_bytes(file.path)))
-            except ImageError as error:
-                digests.append(str(error))
-        return digests
+        return manifest(self.setup.references)
 
     def _key(self, stage: str, *parts: object) -> str:
         return digest_json({"run": self.folder.run_key, "stage": stage, "parts": list(parts)})

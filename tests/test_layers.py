@@ -40,6 +40,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("pipeline",),
     ("visualization",),
     ("methods",),
+    ("gallery",),
     ("cli",),
 )
 ROW_OF = {module: row for row, modules in enumerate(ROWS) for module in modules}

@@ -169,11 +169,6 @@ class TestCommand:
         assert said in capsys.readouterr().err
         assert not (tmp_path / "run").exists()
 
-    def test_a_reference_without_bench_is_refused(self, tmp_path, capsys):
-        command = ["visualize", "--model", "demo", "--logits", "0", "--reference", "x"]
-        assert run([*command, "--out", str(tmp_path / "run")]) == 2
-        assert "--reference came without --bench" in capsys.readouterr().err
-
 
 class TestInputs:
     def test_classes_of_natural_images_come_from_their_folders(self):

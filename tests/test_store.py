@@ -15,13 +15,18 @@ import macoaudit
 from macoaudit.errors import StoreError
 from macoaudit.files import write_bytes
 from macoaudit.results import (
+    ClassDrivers,
     DeletionPoint,
     DepthPoint,
+    DrivingChannel,
     Exemplar,
     Faithfulness,
     ImageAudit,
     Inversion,
     ModelRecord,
+    NaturalNeighbour,
+    NaturalNeighbours,
+    PicturePlausibility,
     Plausibility,
     Prediction,
     Retained,
@@ -66,6 +71,15 @@ def example_visualizations() -> tuple[Visualization, ...]:
         n_steps=64,
         converged=False,
         transfer=(TargetTransfer("judge", True, True, 1, 3, 0.75, 0.25),),
+        plausibility=PicturePlausibility("judge penultimate", 3, 40, 0.75, 0.125, 9.5),
+        exemplars=NaturalNeighbours(
+            "demo penultimate",
+            (
+                NaturalNeighbour("cat/1.jpg", "cat", "folder", True, 0.9, "exemplars/1.png"),
+                NaturalNeighbour("2.jpg", "dog", "network", False, 0.8, "exemplars/2.png"),
+                NaturalNeighbour("3.jpg", None, None, None, 0.7, "exemplars/3.png"),
+            ),
+        ),
         files={k: f"images/logit-2/{k}-3.png" for k in ("image", "transparency", "masked")},
     )
     dead = dataclasses.replace(
@@ -77,6 +91,8 @@ def example_visualizations() -> tuple[Visualization, ...]:
         similarity=0.5,
         prediction=None,
         transfer=(),
+        plausibility=Skipped("plausibility", "too few"),
+        exemplars=None,
         skipped=(Skipped("transfer", "judge x is not finite"),),
         files={},
     )
@@ -143,6 +159,18 @@ def example_run() -> Run:
         volatile={"wall_s": 1.5},
         trust=measured.trust(),
         visualizations=example_visualizations(),
+        drivers=(
+            ClassDrivers(
+                2,
+                "cat",
+                "penultimate",
+                1,
+                8.5,
+                -0.25,
+                64,
+                (DrivingChannel(5, -0.5, -2.0, 1.0, 0.25, "channel-5"),),
+            ),
+        ),
     )
 
 
@@ -413,6 +441,11 @@ class TestSchema:
             (TargetTerm, SCHEMA["$defs"]["target_term"]),
             (TargetTransfer, SCHEMA["$defs"]["target_transfer"]),
             (Visualization, SCHEMA["$defs"]["visualization"]),
+            (ClassDrivers, SCHEMA["$defs"]["class_drivers"]),
+            (DrivingChannel, SCHEMA["$defs"]["driving_channel"]),
+            (PicturePlausibility, SCHEMA["$defs"]["picture_plausibility"]),
+            (NaturalNeighbour, SCHEMA["$defs"]["natural_neighbour"]),
+            (NaturalNeighbours, SCHEMA["$defs"]["natural_neighbours"]),
         ],
     )
     def test_has_every_field_of_every_record(self, record, definition):
@@ -441,12 +474,18 @@ class TestSchema:
             (("images", 2, "plausibility", "percentile"), -0.1),
             (("images", 2, "transfer", 0, "method"), "guess"),
             (("trust", 0, "outcome"), "fine"),
+            (("drivers", 0, "channels", 0, "share"), 1.5),
+            (("drivers", 0, "channels", 0, "contribution"), 0),
             (("visualizations", 0, "status"), "grey"),
             (("visualizations", 0, "reason"), "but it is ok"),
             (("visualizations", 0, "score"), None),
             (("visualizations", 0, "files"), {}),
             (("visualizations", 0, "terms"), []),
             (("visualizations", 0, "transfer", 0, "rank"), 0),
+            (("visualizations", 0, "plausibility", "percentile"), 1.5),
+            (("visualizations", 0, "exemplars", "images"), []),
+            (("visualizations", 0, "exemplars", "images", 0, "named_by"), "guess"),
+            (("visualizations", 0, "exemplars", "images", 0, "file"), "/etc/passwd"),
             (("visualizations", 1, "reason"), None),
             (("visualizations", 1, "files"), {"image": "images/x.png"}),
             (("visualizations", 1, "terms", 1, "place"), [1]),

@@ -7,6 +7,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+import torch
 from networks import write_card, write_photo
 from PIL import Image
 
@@ -14,9 +15,15 @@ import macoaudit
 from macoaudit.cli.main import run
 from macoaudit.drawing_config import TargetConfig, VisualizeConfig, drawing_settings
 from macoaudit.errors import UsageError
+from macoaudit.images import preprocess, read_image
+from macoaudit.models import load_model
+from macoaudit.natural import Bank
 from macoaudit.pipeline import Progress
+from macoaudit.results import NaturalNeighbours, PicturePlausibility, Skipped
 from macoaudit.store import read_results
+from macoaudit.trust import feature_function
 from macoaudit.visualization import run_visualize
+from macoaudit.visualization.natural_images import class_of_folder
 
 SCHEMA = json.loads((Path(macoaudit.__file__).parent / "data/results.schema.json").read_text())
 N_STEPS = 16
@@ -217,6 +224,141 @@ class TestUnits:
     def test_a_target_named_twice_is_drawn_once(self, desk):
         done = run_visualize(settings(targets=TargetConfig(logits=("0", "tench,0"))))
         assert len(done.visualizations) == 1
+
+
+@pytest.fixture
+def natural(desk: Path) -> Path:
+    """Seven photographs, some in a class's folder or another one, and a file that is none."""
+    for number in range(7):
+        folder = "Tiger_Cat" if number < 3 else "other" if number < 5 else "."
+        write_photo(desk / "natural" / folder / f"{number}.png", seed=number)
+    (desk / "natural" / "broken.png").write_text("no picture")
+    return desk / "natural"
+
+
+class TestNatural:
+    def test_without_natural_images_the_run_says_so_once(self, desk):
+        assert run(command("--logits", "0-2")) == 0
+        document = record()
+        reasons = {s["check"]: s["reason"] for s in document["skipped"]}
+        assert "--reference DIR" in reasons["plausibility"]
+        assert "--reference DIR" in reasons["exemplars"]
+        for one in document["visualizations"]:
+            assert one["plausibility"] is None
+            assert one["exemplars"] is None
+
+    def test_every_picture_is_placed_among_natural_images(self, desk, natural):
+        done = run_visualize(settings(references=(natural,), judges=("judge.toml",), n_seeds=2))
+        document = record()
+        assert any("broken.png" in s["reason"] for s in document["skipped"])
+        model = load_model("net.toml")
+        judge = load_model("judge.toml")
+        photos = sorted(natural.rglob("[0-9].png"))
+        tensors = torch.stack([preprocess(read_image(p), model.preprocessing) for p in photos])
+        bank = Bank.of(feature_function(judge, "penultimate")(tensors), 3)
+        own = feature_function(model, "penultimate")(tensors)
+        for one in done.visualizations:
+            pixels = np.array(Image.open(Path("run") / one.files["image"]).convert("RGB"))
+            picture = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255
+            distance, percentile = bank.percentile(feature_function(judge, "penultimate")(picture))
+            found = one.plausibility
+            assert isinstance(found, PicturePlausibility)
+            assert found.space == "judge penultimate"
+            assert (found.k, found.n_reference) == (3, 7)
+            assert found.distance == pytest.approx(float(distance), rel=1e-5)
+            assert found.percentile == pytest.approx(float(percentile))
+            cosine = torch.cosine_similarity(feature_function(model, "penultimate")(picture), own)
+            near = one.exemplars
+            assert isinstance(near, NaturalNeighbours)
+            assert near.space == "net penultimate"
+            order = cosine.argsort(descending=True)[:3].tolist()
+            assert [e.path for e in near.images] == [
+                photos[place].relative_to(natural).as_posix() for place in order
+            ]
+            assert [e.similarity for e in near.images] == pytest.approx(
+                cosine[order].tolist(), abs=1e-5
+            )
+        summary = document["summary"]
+        assert summary["n_compared"] == summary["n_ok"] == 12
+        found = [v["plausibility"]["percentile"] for v in document["visualizations"]]
+        assert summary["mean_percentile"] == pytest.approx(sum(found) / 12)
+
+    def test_a_folder_that_names_a_class_tells_what_an_image_is(self, desk, natural):
+        done = run_visualize(settings(references=(natural,)))
+        labels = LABELS.splitlines()
+        for one in done.visualizations:
+            wanted = one.terms[0].index if one.terms[0].kind == "logit" else None
+            for near in one.exemplars.images:
+                own = near.path.startswith("Tiger_Cat")
+                assert near.named_by == ("folder" if own else "network")
+                assert near.name == "Tiger_Cat" if own else near.name in labels
+                is_class = 1 if own else labels.index(near.name)
+                assert near.of_class == (None if wanted is None else is_class == wanted)
+                assert (Path("run") / near.file).exists()
+
+    def test_a_folder_s_name_fits_a_label_or_one_of_its_names(self):
+        labels = ("tench, Tinca tinca", "tiger cat", "crane", "crane, bird", "a, b", "c, b")
+        for name, place in (("tiger_cat", 1), ("TIGER-CAT", 1), ("tinca tinca", 0), ("crane", 2),
+                            ("b", None), ("cat", None), ("bird", 3)):  # fmt: skip
+            assert class_of_folder(name, labels) == place
+
+    def test_pictures_are_drawn_once_and_compared_once(self, desk, natural):
+        whole = run_visualize(settings(references=(natural,), out="whole"))
+
+        def stop(told: Progress) -> None:
+            if told.stage == "compare" and told.done_images == 3:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            run_visualize(settings(references=(natural,)), on_progress=stop)
+        half = read_results(Path("run"))
+        assert (half.status, len(half.visualizations)) == ("incomplete", 6)
+        told = []
+        again = run_visualize(settings(references=(natural,)), on_progress=told.append)
+        assert not any(one.step for one in told)
+        assert stable() == stable("whole")
+        assert again.visualizations == whole.visualizations
+
+    def test_a_changed_photograph_is_measured_anew(self, desk, natural):
+        before = run_visualize(settings(references=(natural,)))
+        write_photo(natural / "other" / "3.png", seed=99)
+        after = run_visualize(settings(references=(natural,)))
+        assert before.visualizations[0].files == after.visualizations[0].files
+        assert before.visualizations[0].plausibility != after.visualizations[0].plausibility
+
+    def test_too_few_images_are_said_and_exemplars_are_there(self, desk):
+        write_photo(desk / "natural" / "1.png", seed=1)
+        done = run_visualize(settings(references=(desk / "natural",)))
+        for one in done.visualizations:
+            assert isinstance(one.plausibility, Skipped)
+            assert "too few" in one.plausibility.reason
+            assert len(one.exemplars.images) == 1
+
+    def test_the_image_that_is_accentuated_is_no_neighbour(self, desk, natural):
+        done = run_visualize(
+            settings(
+                references=(natural,),
+                accentuate=natural / "other" / "3.png",
+                targets=TargetConfig(logits=("0",)),
+            )
+        )
+        assert any("is accentuated" in s.reason for s in done.skipped)
+        assert done.visualizations[0].plausibility.n_reference == 6
+        paths = [near.path for near in done.visualizations[0].exemplars.images]
+        assert "other/3.png" not in paths
+
+    def test_refused(self, desk, capsys):
+        (desk / "empty").mkdir()
+        (desk / "bad").mkdir()
+        (desk / "bad" / "x.png").write_text("no picture")
+        assert run(command("--logits", "0", "--reference", "empty")) == 2
+        assert "--reference: no image in empty" in capsys.readouterr().err
+        assert run(command("--logits", "0", "--reference", "bad")) == 2
+        assert "--reference: none of its images can be used" in capsys.readouterr().err
+        with pytest.raises(UsageError, match="--out empty/run: lies in the folder"):
+            run_visualize(settings(references=(Path("empty"),), out="empty/run"))
+        with pytest.raises(UsageError, match="--neighbours is 0"):
+            settings(plausibility_k=0)
 
 
 REFUSED = (

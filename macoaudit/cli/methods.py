@@ -39,6 +39,7 @@ def run_bench(
         out=config.out,
         natural=natural,
         logits=config.targets.logits,
+        logit_form=config.targets.logit_form,
         judges=config.judges,
         n_seeds=config.n_seeds,
         seed=config.seed,

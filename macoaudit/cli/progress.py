@@ -12,6 +12,8 @@ _STAGES = {
     "load": "Loading the model",
     "invert": "Inverting",
     "draw": "Drawing",
+    "channels": "Drawing what drives the classes",
+    "compare": "Comparing with natural images",
     "depth": "Inverting at other layers",
     "measure": "Measuring",
     "trust": "Running the trust panel",

@@ -42,15 +42,20 @@ def command(
             "folder. Add --format json, or leave --output out"
         )
     # Slow to import, so not at the top: --help and a bad option need no template engine.
+    from macoaudit.report.gallery_site import write_gallery
     from macoaudit.report.html import write_html
     from macoaudit.report.pdf import require_pdf, write_pdf
 
     record = read_results(run)
     folder = run if run.is_dir() else run.parent
+    if record.command == "gallery" and "pdf" in formats:
+        raise UsageError(f"{run}: is a gallery, which is a site and no PDF. Use --format html")
     if "pdf" in formats:
         require_pdf()
     written = []
-    if "html" in formats:
+    if "html" in formats and record.command == "gallery":
+        written.append(write_gallery(record, folder))
+    elif "html" in formats:
         written.append(write_html(record, folder, no_js=no_js))
     if "pdf" in formats:
         written.append(write_pdf(record, folder))

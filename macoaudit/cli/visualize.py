@@ -110,8 +110,11 @@ def command(
         typer.Option("--bench", help="Draw --logits with maco, fourier and pixel, and compare."),
     ] = False,
     reference: Annotated[
-        Paths, typer.Option(help="Natural images to compare with (--bench); repeatable.")
+        Paths, typer.Option(help="Natural images to compare with: files or a folder; repeatable.")
     ] = None,
+    neighbours: Annotated[
+        int, typer.Option(help="Nearest natural images in the distance to them.")
+    ] = 3,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda[:n] or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     batch_size: Annotated[
@@ -150,7 +153,7 @@ def command(
         sums=tuple(sums or ()),
         sum_files=tuple(sum_files or ()),
     )
-    settings = drawing_settings(_method(method), compat)
+    settings = drawing_settings(parse_method(method), compat)
     if steps is not None:
         settings = replace(settings, n_steps=steps)
     if canvas is not None:
@@ -165,7 +168,7 @@ def command(
         model=model,
         targets=targets,
         out=out or Path("runs") / f"{'methods' if bench else 'visualize'}-{model_slug(model)}",
-        method=_method(method),
+        method=parse_method(method),
         weights=weights,
         device=place,
         precision=choose_precision(precision, place),
@@ -175,6 +178,8 @@ def command(
         seed=seed,
         batch_size=size or (8 if place == "cpu" else 32),
         judges=tuple(judge or ()),
+        references=tuple(reference or ()),
+        plausibility_k=neighbours,
         accentuate=accentuate,
         keep=keep,
         keep_layer=keep_layer,
@@ -186,8 +191,6 @@ def command(
     )
     if bench:
         return run_bench(config, tuple(reference or ()), steps, with_json=with_json, quiet=quiet)
-    if reference:
-        raise UsageError("--reference came without --bench; leave it out")
     # Slow to import, so not at the top: --help and a bad option need no torch.
     from macoaudit.cli.progress import ProgressBar
     from macoaudit.visualization import run_visualize
@@ -200,7 +203,12 @@ def command(
     return 0 if run.status == "complete" and not run.volatile.get("report_errors") else 2
 
 
-def _method(text: str) -> Method:
+def parse_method(text: str) -> Method:
+    """Parse ``--method``.
+
+    Raises:
+        UsageError: when there is no such method.
+    """
     if text not in ("maco", "fourier", "pixel"):
         raise UsageError(f"--method is {text!r}; use maco, fourier or pixel")
     return cast(Method, text)

@@ -141,7 +141,7 @@ def _drawing(config: MethodsConfig) -> VisualizeConfig:
     """The settings as functions of ``visualize`` take them."""
     return VisualizeConfig(
         model=config.model,
-        targets=TargetConfig(logits=config.logits or ("0",)),
+        targets=TargetConfig(logits=config.logits or ("0",), logit_form=config.logit_form),
         out=config.out,
         weights=config.weights,
         device=config.device,

@@ -32,6 +32,8 @@ class MethodsConfig:
     """Natural images: folders, whose class subfolders are labels."""
     logits: tuple[str, ...] = ()
     """Classes as ``--logits`` takes them; empty for ``n_classes`` spread evenly."""
+    logit_form: str = "auto"
+    """What of a class every method drives up: see ``TargetConfig``."""
     n_classes: int = 40
     judges: tuple[str, ...] = ()
     """As in :class:`macoaudit.config.InvertConfig`."""
@@ -82,6 +84,7 @@ class MethodsConfig:
         """Every setting that changes numbers, as plain data."""
         return {
             "weights": self.weights,
+            "logit_form": self.logit_form,
             "seeds": list(self.seeds),
             "steps": self.steps,
             "precision": self.precision,

@@ -105,7 +105,9 @@ def draw_method(
     run = run_visualize(
         VisualizeConfig(
             model=config.model,
-            targets=TargetConfig(logits=tuple(str(index) for index in classes)),
+            targets=TargetConfig(
+                logits=tuple(str(index) for index in classes), logit_form=config.logit_form
+            ),
             out=config.out / method,
             method=method,
             weights=config.weights,

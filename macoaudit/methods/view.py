@@ -96,6 +96,13 @@ def _sheet(comparison: Comparison) -> tuple[SheetRow, ...]:
     return tuple(rows)
 
 
+_FORMS = {
+    "auto": "how far the class stands out among the logits (the raw logit below three classes)",
+    "standard": "how far the class stands out among the logits",
+    "raw": "the raw logit, as in the paper",
+}
+
+
 def _facts(comparison: Comparison) -> tuple[Fact, ...]:
     model, natural = comparison.model, comparison.natural
     seeds = comparison.config.get("seeds") or []
@@ -109,6 +116,7 @@ def _facts(comparison: Comparison) -> tuple[Fact, ...]:
         Fact("Network", visible(f"{model['name']} ({model['architecture']})")),
         Fact("Weights", str(model["weights_sha256"])[:16]),
         Fact("Classes drawn", f"{len(comparison.classes)} of {model['num_classes']}"),
+        Fact("Driven up by every method", _FORMS[str(comparison.config["logit_form"])]),
         Fact("Pictures per class and method", str(len(seeds))),
         Fact("Judges", visible(", ".join(comparison.judges) or "none")),
         Fact("Natural images", f"{natural['n_used']} ({natural['n_with_class']} of a known class)"),

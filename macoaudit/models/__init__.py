@@ -4,6 +4,7 @@ from macoaudit.models.activations import (
     activation_function,
     activations_and_logits,
     logits_function,
+    require_classes,
 )
 from macoaudit.models.aliases import ALIASES, IMAGENET_JUDGES, PACKAGED, resolve_timm_name
 from macoaudit.models.cards import ModelCard, read_card
@@ -74,6 +75,7 @@ __all__ = [
     "read_card",
     "read_layouts",
     "readings_function",
+    "require_classes",
     "resolve_layer",
     "resolve_timm_name",
     "state_dict_sha256",

@@ -7,7 +7,12 @@ that says nothing (not finite, zero, one number repeated) makes a measurement ``
 from macoaudit.natural.bank import Bank
 from macoaudit.natural.features import flaw, nearest_distance, sound, unit
 from macoaudit.natural.neighbours import Neighbours, nearest
-from macoaudit.natural.plausibility import plausibility, plausibility_in, too_few
+from macoaudit.natural.plausibility import (
+    picture_plausibility,
+    plausibility,
+    plausibility_in,
+    too_few,
+)
 from macoaudit.natural.prototypes import prototype_transfer
 
 __all__ = [
@@ -16,6 +21,7 @@ __all__ = [
     "flaw",
     "nearest",
     "nearest_distance",
+    "picture_plausibility",
     "plausibility",
     "plausibility_in",
     "prototype_transfer",

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from macoaudit.natural.bank import Bank
-from macoaudit.natural.features import flawed, nearest_distance
-from macoaudit.results import Plausibility, SeedPlausibility, Skipped
+from macoaudit.natural.features import flaw, flawed, nearest_distance
+from macoaudit.results import PicturePlausibility, Plausibility, SeedPlausibility, Skipped
 
 
 def plausibility(
@@ -81,6 +81,37 @@ def plausibility_in(
         reference_distance=float(distances[-1]),
         reference_percentile=float(percentiles[-1]),
         seeds=rows,
+    )
+
+
+def picture_plausibility(
+    bank: Bank, space: str, query: Float[Tensor, " feature"]
+) -> PicturePlausibility | Skipped:
+    """Place one picture that has no reference image among natural images.
+
+    Args:
+        bank: natural images, each with a feature vector that can be compared.
+        space: network and layer of the features, for the record.
+        query: the picture's features.
+
+    Returns:
+        The record, or why there can be none.
+    """
+    problem = flaw(query)
+    if problem is not None:
+        return Skipped("plausibility", f"{space}: the feature vector of the picture {problem}")
+    if bool((bank.features == bank.features[:1]).all()):
+        reason = f"all {len(bank.features)} natural images have the same feature vector"
+        return Skipped("plausibility", f"{space}: {reason}")
+    distance, percentile = bank.percentile(query[None])
+    raw = nearest_distance(query[None].to(torch.float64), bank.features.to(torch.float64))
+    return PicturePlausibility(
+        space=space,
+        k=bank.k,
+        n_reference=len(bank.features),
+        distance=float(distance),
+        percentile=float(percentile),
+        raw_distance=float(raw),
     )
 
 

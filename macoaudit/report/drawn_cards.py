@@ -2,16 +2,24 @@
 
 from dataclasses import dataclass
 
+from macoaudit.report.near import neighbour_pictures, picture_sentence
 from macoaudit.report.pieces import Picture
 from macoaudit.report.words import (
     DASH,
     FEW_CLASSES,
     class_text,
     probability_text,
+    share_text,
     similarity_text,
     visible,
 )
-from macoaudit.results import TargetTransfer, Visualization
+from macoaudit.results import (
+    NaturalNeighbours,
+    PicturePlausibility,
+    Skipped,
+    TargetTransfer,
+    Visualization,
+)
 
 STATUS_WORDS = {
     "ok": "drawn",
@@ -51,6 +59,10 @@ class TargetCard:
     start: str
     sentence: str
     pictures: tuple[Picture, ...]
+    natural: str | None
+    """How far from natural images the picture lies."""
+    near: tuple[Picture, ...]
+    """The natural images nearest to it."""
     judges: tuple[JudgeView, ...]
     terms: tuple[str, ...]
     """The sum's terms, where the target is more than one thing, or has a name of its own."""
@@ -69,6 +81,8 @@ class TargetRow:
     score: str
     prediction: str
     judges: str
+    as_far: str
+    """Share of natural images at least as far from their neighbours."""
 
 
 def score_text(value: float | None) -> str:
@@ -83,7 +97,7 @@ def standard(one: Visualization) -> bool:
 
 def target_pictures(card: TargetCard) -> list[Picture]:
     """List the pictures that a card shows."""
-    return list(card.pictures)
+    return [*card.pictures, *card.near]
 
 
 def finds_it(row: TargetTransfer) -> bool:
@@ -91,7 +105,8 @@ def finds_it(row: TargetTransfer) -> bool:
     return row.top1_agrees if row.n_classes < FEW_CLASSES else row.top5_agrees
 
 
-def _judge_view(row: TargetTransfer) -> JudgeView:
+def judge_view(row: TargetTransfer) -> JudgeView:
+    """Turn what one judge saw into words."""
     if row.top1_agrees:
         verdict = "agrees: its first class"
     elif finds_it(row):
@@ -172,10 +187,23 @@ def build_target_card(one: Visualization, anchor: str) -> TargetCard:
         start=score_text(one.start_score),
         sentence=_sentence(one),
         pictures=_pictures(one),
-        judges=tuple(_judge_view(row) for row in one.transfer),
+        natural=picture_sentence(one.plausibility)
+        if isinstance(one.plausibility, PicturePlausibility)
+        else None,
+        near=neighbour_pictures(one.exemplars.images, visible(one.name))
+        if isinstance(one.exemplars, NaturalNeighbours)
+        else (),
+        judges=tuple(judge_view(row) for row in one.transfer),
         terms=() if plain else tuple(f"{t.weight:g} x {visible(t.text)}" for t in one.terms),
-        not_checked=tuple(f"{visible(s.check)} ({visible(s.reason)})" for s in one.skipped),
+        not_checked=not_checked(one),
     )
+
+
+def not_checked(one: Visualization) -> tuple[str, ...]:
+    """List the checks that were not made on one picture, with their reasons."""
+    measured = (one.plausibility, one.exemplars)
+    skipped = [*one.skipped, *(item for item in measured if isinstance(item, Skipped))]
+    return tuple(f"{visible(item.check)} ({visible(item.reason)})" for item in skipped)
 
 
 def build_target_row(one: Visualization, anchor: str | None) -> TargetRow:
@@ -190,4 +218,7 @@ def build_target_row(one: Visualization, anchor: str | None) -> TargetRow:
         score=score_text(one.score),
         prediction=class_text(one.prediction),
         judges=f"{found} of {len(one.transfer)}" if one.transfer else DASH,
+        as_far=share_text(one.plausibility.percentile)
+        if isinstance(one.plausibility, PicturePlausibility)
+        else DASH,
     )

@@ -1,7 +1,7 @@
 """Paragraphs of the report of ``visualize``: how to read it, what it cannot tell, its words."""
 
 from macoaudit.report.records import Fact, Texts
-from macoaudit.results import Run
+from macoaudit.results import NaturalNeighbours, PicturePlausibility, Run
 
 HOW_TO_READ = (
     Fact(
@@ -33,6 +33,18 @@ JUDGES = Fact(
     "Judges",
     "Networks that took no part in the search and know the same classes. That the drawn network "
     "itself finds the class in the picture is expected; that a judge does is evidence.",
+)
+NATURAL = Fact(
+    "Natural images",
+    "Pictures are placed among the natural images of the given folder: the share of these that lie "
+    "at least as far from their own neighbours as the picture does from its. A small share is "
+    "unusual for a photograph, a large one says nothing about the target.",
+)
+NEAREST = Fact(
+    "Nearest natural images",
+    "Those of the given folder that excite the drawn network's last layer most like the picture. "
+    "Whether one is of the class drawn is told by its folder where that is named after a class, "
+    "else by what the network calls it.",
 )
 ACCENT = Fact(
     "Accentuation",
@@ -101,6 +113,8 @@ def drawn_texts(run: Run) -> Texts:
     parts = (
         (any(term.form == "standard" for one in drawn for term in one.terms), STANDARD),
         (any(one.transfer for one in drawn), JUDGES),
+        (any(isinstance(one.plausibility, PicturePlausibility) for one in drawn), NATURAL),
+        (any(isinstance(one.exemplars, NaturalNeighbours) for one in drawn), NEAREST),
         (any(one.image_score is not None for one in drawn), ACCENT),
         (any(one.method != "maco" for one in drawn), BASELINE),
     )

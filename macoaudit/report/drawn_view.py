@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 from macoaudit.report.drawn_cards import (
     TargetCard,
@@ -14,8 +15,8 @@ from macoaudit.report.drawn_texts import drawn_texts
 from macoaudit.report.facts import audited, reproduce, settings_sentence, subtitle, volatile
 from macoaudit.report.limits import Limits
 from macoaudit.report.records import Fact, FactGroup, Problem, Texts
-from macoaudit.report.words import plural, visible
-from macoaudit.results import Run, Visualization
+from macoaudit.report.words import plural, share_text, visible
+from macoaudit.results import PicturePlausibility, Run, Visualization
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class DrawnView:
     rows: tuple[tuple[TargetRow, ...], ...]
     rows_note: str | None
     has_transfer: bool
+    has_plausibility: bool
     problems: tuple[Problem, ...]
     problems_note: str
     skipped: tuple[Fact, ...]
@@ -84,6 +86,7 @@ def _banner(run: Run) -> DrawnBanner:
     if rows:
         found = sum(finds_it(row) for row in rows)
         tiles.append(Fact("judges' answers that find the class", f"{found:,} of {len(rows):,}"))
+    tiles += _natural_tiles(run)
     return DrawnBanner(
         status="Complete" if complete else "Incomplete",
         complete=complete,
@@ -93,20 +96,42 @@ def _banner(run: Run) -> DrawnBanner:
     )
 
 
-def _audited(run: Run) -> tuple[FactGroup, ...]:
-    """The network and its input; the targets by kind."""
+def _natural_tiles(run: Run) -> list[Fact]:
+    """The median place of the pictures among natural images, and of which class these are."""
+    found = sorted(
+        one.plausibility.percentile
+        for one in run.visualizations
+        if isinstance(one.plausibility, PicturePlausibility)
+    )
+    share = run.summary.get("exemplars_of_class_frac")
+    tiles = []
+    if found:
+        middle = share_text(median(found))
+        tiles.append(Fact("natural images at least as far out (median picture)", middle))
+    if isinstance(share, float):
+        tiles.append(Fact("nearest natural images of the class drawn", share_text(share)))
+    return tiles
+
+
+def network_facts(run: Run) -> tuple[FactGroup, FactGroup]:
+    """The network and its input."""
     network, given, *_ = audited(run)
     facts = [
         replace(fact, name="Read at") if fact.name == "Layer inverted" else fact
         for fact in network.facts
         if fact.name != "Activation shape" or run.model.activation_shape
     ]
+    return replace(network, facts=tuple(facts)), given
+
+
+def _audited(run: Run) -> tuple[FactGroup, ...]:
+    """The network and its input; the targets by kind."""
     kinds: dict[str, int] = {}
     for one in run.visualizations:
         kind = one.terms[0].kind if len(one.terms) == 1 else "weighted sum"
         kinds[kind] = kinds.get(kind, 0) + 1
     counts = tuple(Fact(kind, plural(count, "picture")) for kind, count in kinds.items())
-    return replace(network, facts=tuple(facts)), given, FactGroup("Targets", counts)
+    return (*network_facts(run), FactGroup("Targets", counts))
 
 
 def _rows(
@@ -167,6 +192,7 @@ def build_drawn_view(run: Run, limits: Limits, source: str) -> DrawnView:
         rows=_rows(drawn, anchors, limits),
         rows_note=left,
         has_transfer=any(one.transfer for one in drawn),
+        has_plausibility=any(isinstance(one.plausibility, PicturePlausibility) for one in drawn),
         problems=tuple(
             Problem(
                 visible(f"{one.name}, seed {one.seed}"),

@@ -37,6 +37,7 @@ __all__ = [
     "build_view",
     "cards_in_order",
     "pictures_of",
+    "source_of",
 ]
 
 
@@ -89,7 +90,8 @@ def _chunks(rows: Sequence[Row], size: int) -> tuple[tuple[Row, ...], ...]:
     return tuple(tuple(rows[start : start + size]) for start in range(0, len(rows), size))
 
 
-def _source(run: Run) -> str:
+def source_of(run: Run) -> str:
+    """The command line of a run, safe to print."""
     command = run.volatile.get("command_line")
     if isinstance(command, list | tuple):
         return visible(shlex.join(str(part) for part in command))
@@ -123,7 +125,7 @@ def build_view(run: Run, limits: Limits) -> View | DrawnView:
         ReportError: when the run is of a command whose report this version cannot render.
     """
     if run.command == "visualize":
-        return build_drawn_view(run, limits, _source(run))
+        return build_drawn_view(run, limits, source_of(run))
     if run.command != "invert":
         raise ReportError(
             f"report: results.json is of the command {visible(run.command)!r}; this version of "
@@ -164,5 +166,5 @@ def build_view(run: Run, limits: Limits) -> View | DrawnView:
         problems_note=problems_note(run.images, len(bad)),
         skipped=tuple(Fact(visible(s.check), visible(s.reason)) for s in run.skipped),
         reproduce=reproduce(run),
-        volatile=volatile(run, _source(run)),
+        volatile=volatile(run, source_of(run)),
     )

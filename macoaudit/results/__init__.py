@@ -6,6 +6,7 @@ folder with forward slashes. Every number is finite; one that could not be had i
 reason, or the whole measurement is a :class:`Skipped`.
 """
 
+from macoaudit.results.classes import ClassDrivers, DrivingChannel
 from macoaudit.results.json_form import (
     from_json,
     image_from_json,
@@ -47,6 +48,10 @@ from macoaudit.results.records import (
 from macoaudit.results.skips import skipped_checks
 from macoaudit.results.visualizations import (
     Method,
+    NamedBy,
+    NaturalNeighbour,
+    NaturalNeighbours,
+    PicturePlausibility,
     TargetForm,
     TargetKind,
     TargetTerm,
@@ -59,8 +64,10 @@ __all__ = [
     "DROPPED_TO",
     "KEPT_FROM",
     "SCHEMA_VERSION",
+    "ClassDrivers",
     "DeletionPoint",
     "DepthPoint",
+    "DrivingChannel",
     "Exemplar",
     "Faithfulness",
     "ImageAudit",
@@ -68,6 +75,10 @@ __all__ = [
     "Inversion",
     "Method",
     "ModelRecord",
+    "NamedBy",
+    "NaturalNeighbour",
+    "NaturalNeighbours",
+    "PicturePlausibility",
     "Plausibility",
     "Prediction",
     "Retained",

@@ -9,7 +9,7 @@ import functools
 import math
 from collections.abc import Mapping, Sequence
 from types import UnionType
-from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from macoaudit.errors import StoreError
 from macoaudit.results.measures import Skipped, TrustCheck
@@ -106,7 +106,7 @@ def _read(kind: Any, value: object, name: str) -> Any:  # noqa: ANN401 - a type 
         return value
     if _is_record(kind):
         return _read_record(kind, value, name)
-    if origin is UnionType:
+    if origin in (UnionType, Union):  # a Literal or None is the latter
         return _read_union(arguments, value, name)
     if origin is Literal:
         fits = value in arguments

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from macoaudit.results.classes import ClassDrivers
 from macoaudit.results.measures import (
     DepthPoint,
     Exemplar,
@@ -114,4 +115,6 @@ class Run:
     """Facts that differ between equal runs: times, device, versions, command line."""
     trust: tuple[TrustCheck, ...] = ()
     visualizations: tuple[Visualization, ...] = ()
+    drivers: tuple[ClassDrivers, ...] = ()
+    """Of a gallery: what drives each class that was drawn."""
     findings: tuple[Mapping[str, Any], ...] = ()

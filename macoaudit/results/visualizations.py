@@ -11,6 +11,7 @@ TargetKind = Literal["logit", "channel", "neuron", "token", "head", "direction"]
 TargetForm = Literal["dot", "cosine", "standard"]
 Method = Literal["maco", "fourier", "pixel"]
 VisualizationStatus = Literal["ok", "dead", "unreachable", "failed"]
+NamedBy = Literal["folder", "network"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,50 @@ class TargetTransfer:
 
 
 @dataclass(frozen=True)
+class PicturePlausibility:
+    """Deep k-NN distance of one picture to natural images, and its rank among theirs."""
+
+    space: str
+    """Network and layer whose features are compared."""
+    k: int
+    n_reference: int
+    distance: float
+    """Mean Euclidean distance to the k nearest natural images, features of unit length."""
+    percentile: float
+    """Share of natural images that are at least as far from their own neighbours, the picture
+    counted in; small is unusual."""
+    raw_distance: float
+    """Distance to the nearest natural image, features as they are."""
+
+
+@dataclass(frozen=True)
+class NaturalNeighbour:
+    """A natural image near a picture."""
+
+    path: str
+    """As given by the user."""
+    name: str | None
+    """Its folder's name where it has one, else what the drawn network calls it."""
+    named_by: NamedBy | None
+    """Who says so; None without a name."""
+    of_class: bool | None
+    """Whether it is of the class that was drawn; None where no class was, or nobody can say."""
+    similarity: float
+    """Cosine between the activations."""
+    file: str
+    """Its picture, relative to the run folder."""
+
+
+@dataclass(frozen=True)
+class NaturalNeighbours:
+    """The natural images nearest to a picture, nearest first."""
+
+    space: str
+    """Network and layer whose activations are compared."""
+    images: tuple[NaturalNeighbour, ...]
+
+
+@dataclass(frozen=True)
 class Visualization:
     """One picture drawn for one target: one start, optimised to the end."""
 
@@ -79,8 +124,12 @@ class Visualization:
     n_steps: int
     converged: bool
     transfer: tuple[TargetTransfer, ...] = ()
+    plausibility: PicturePlausibility | Skipped | None = None
+    """None where there is no picture, or no natural images were given to the run."""
+    exemplars: NaturalNeighbours | Skipped | None = None
+    """None as for :attr:`plausibility`."""
     skipped: tuple[Skipped, ...] = ()
-    """Checks that were not made on this picture."""
+    """Further checks that were not made on this picture."""
     files: Mapping[str, str] = field(default_factory=dict)
     """``image``, ``transparency``, ``masked``, and ``start`` where an image was given."""
     n_starts: int = 1

@@ -14,6 +14,8 @@ from macoaudit.models import (
     logits_function,
 )
 from macoaudit.results import (
+    NaturalNeighbours,
+    PicturePlausibility,
     Skipped,
     TargetTransfer,
     Visualization,
@@ -50,6 +52,12 @@ def judge_pictures(
     return judge.name, list(zip(seen, start, strict=True))
 
 
+def picture_folder(goal: WeightedSum) -> str:
+    """Name the folder of a target's pictures in a run."""
+    # The ending keeps dots in a layer's name from being taken for a file's.
+    return image_id(f"{goal.text}.png", target_key(goal))
+
+
 def build_record(
     setup: Drawing,
     goal: WeightedSum,
@@ -69,9 +77,7 @@ def build_record(
         judged: by judge, logits on the picture and on its start, or why there are none.
     """
     model, status = setup.model, drawn.statuses[member]
-    key = target_key(goal)
-    # The ending keeps dots in a layer's name from being taken for a file's.
-    name = image_id(f"{goal.text}.png", key)
+    name = picture_folder(goal)
     finite = status != "failed"
     ok = status == "ok"
     index = goal.class_index
@@ -147,6 +153,18 @@ def summarise(drawn: Sequence[Visualization], n_targets: int) -> dict[str, objec
         f"n_{status}": sum(one.status == status for one in drawn)
         for status in ("ok", "dead", "unreachable", "failed")
     }
+    percentiles = [
+        one.plausibility.percentile
+        for one in drawn
+        if isinstance(one.plausibility, PicturePlausibility)
+    ]
+    seen = [
+        image.of_class
+        for one in drawn
+        if isinstance(one.exemplars, NaturalNeighbours)
+        for image in one.exemplars.images
+        if image.of_class is not None
+    ]
     return {
         "n_targets": n_targets,
         "n_pictures": len(drawn),
@@ -154,5 +172,8 @@ def summarise(drawn: Sequence[Visualization], n_targets: int) -> dict[str, objec
         "n_transfer": len(rows),
         "transfer_top1_frac": sum(r.top1_agrees for r in rows) / len(rows) if rows else None,
         "transfer_top5_frac": sum(r.top5_agrees for r in rows) / len(rows) if rows else None,
+        "n_compared": len(percentiles),
+        "mean_percentile": sum(percentiles) / len(percentiles) if percentiles else None,
+        "exemplars_of_class_frac": sum(seen) / len(seen) if seen else None,
         "verdict": None,
     }

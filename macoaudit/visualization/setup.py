@@ -11,7 +11,7 @@ import torch
 from macoaudit import __version__
 from macoaudit.directions import load_directions, load_sums
 from macoaudit.drawing_config import VisualizeConfig
-from macoaudit.images import decode_image, digest, load_bytes, preprocess
+from macoaudit.images import ImageFile, decode_image, digest, load_bytes, preprocess
 from macoaudit.judges import load_judges
 from macoaudit.models import (
     LOGITS,
@@ -21,7 +21,7 @@ from macoaudit.models import (
     load_model,
     read_layouts,
 )
-from macoaudit.preparation import check_channels
+from macoaudit.preparation import check_channels, reference_files
 from macoaudit.results import Skipped, TargetForm
 from macoaudit.spectrum import Spectrum, load_spectrum
 from macoaudit.targets import (
@@ -49,6 +49,11 @@ class Drawing:
     config: VisualizeConfig
     model: LoadedModel
     judges: tuple[LoadedModel, ...]
+    """Judges with the drawn network's classes."""
+    other_judges: tuple[LoadedModel, ...]
+    """Judges with other classes or none: they give a space to compare images in."""
+    references: tuple[ImageFile, ...]
+    """Natural images that were found, not yet read."""
     skipped: tuple[Skipped, ...]
     spectrum: Spectrum
     goals: tuple[WeightedSum, ...]
@@ -58,13 +63,16 @@ class Drawing:
     accent_sha256: str | None
 
     def facts(self) -> dict[str, Any]:
-        """What determines the numbers of a run, besides the targets."""
+        """What determines the pictures of a run, besides the targets."""
+        settings = self.config.settings()
+        for name in ("references", "plausibility_k"):  # a later stage's, with keys of its own
+            del settings[name]
         return {
             "command": "visualize",
             "version": __version__,
             "torch": torch.__version__,
             "device": self.model.device.type,
-            "settings": self.config.settings(),
+            "settings": settings,
             "model": self.model.record(LOGITS, ()).__dict__,
             "judges": [judge.weights_sha256 for judge in self.judges],
             "spectrum": self.spectrum.digest,
@@ -80,6 +88,7 @@ def prepare_drawing(config: VisualizeConfig) -> Drawing:
         ModelError: when the network cannot be had or has no such layer.
         SpectrumError: when the spectrum cannot be read.
     """
+    references = reference_files(config.references)
     spectrum = load_spectrum(config.spectrum)
     model = load_model(
         config.model,
@@ -101,6 +110,8 @@ def prepare_drawing(config: VisualizeConfig) -> Drawing:
         config=config,
         model=model,
         judges=judges.same_classes,
+        other_judges=judges.other_classes,
+        references=references,
         skipped=(*judges.skipped, *judges.not_by_class),
         spectrum=spectrum,
         goals=goals,

@@ -5,12 +5,11 @@ import itertools
 import re
 from dataclasses import replace
 
-import numpy as np
 import pytest
+from drawings import drawn, make
 from pages import Page, without_volatile
-from PIL import Image
 from pypdf import PdfReader
-from runs import HOSTILE, make_run, natural
+from runs import HOSTILE
 
 from macoaudit.report import html as html_module
 from macoaudit.report.html import FRAME_BUDGET_BYTES, render_html
@@ -18,57 +17,18 @@ from macoaudit.report.pdf import render_pdf
 from macoaudit.report.view import DrawnView, Limits, build_view
 from macoaudit.report.words import visible
 from macoaudit.results import (
-    Prediction,
-    Run,
     Skipped,
     TargetTerm,
     TargetTransfer,
-    Visualization,
 )
-
-KINDS = ("image", "transparency", "masked")
-
-
-def drawn(number: int, name: str, **changes) -> Visualization:
-    term = TargetTerm(1.0, "logit", "logits", number, None, None, "dot", None, name)
-    base = Visualization(
-        id=f"t{number}",
-        name=name,
-        terms=(term,),
-        method="maco",
-        seed=0,
-        status="ok",
-        reason=None,
-        score=12.3456 + number,
-        start_score=-0.25,
-        image_score=None,
-        similarity=None,
-        prediction=Prediction(number, name, 0.75),
-        n_starts=1,
-        n_steps=64,
-        converged=False,
-        transfer=(TargetTransfer("judge one", True, True, 1, 1000, 0.5, 0.001),),
-        files={kind: f"images/t{number}/{kind}-0.png" for kind in KINDS},
-    )
-    return replace(base, **changes)
-
-
-def make(folder, pictures: tuple[Visualization, ...]) -> Run:
-    rng = np.random.default_rng(0)
-    for one in pictures:
-        for name in one.files.values():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(natural(rng, 128)).save(folder / name)
-    run = make_run(folder, 1, share_pictures=True)
-    return replace(
-        run, command="visualize", images=(), trust=(), visualizations=pictures, summary={}
-    )
 
 
 @pytest.fixture(scope="module")
 def few(tmp_path_factory):
     folder = tmp_path_factory.mktemp("drawn")
-    gone = {"files": {}, "transfer": (), "prediction": None}
+    unmeasured = Skipped("plausibility", "2 other natural images are too few")
+    gone = {"files": {}, "transfer": (), "prediction": None, "plausibility": None}
+    gone["exemplars"] = None
     sum_terms = (
         TargetTerm(2.0, "channel", "layer3", 5, None, None, "dot", None, "layer3, channel 5"),
         TargetTerm(-0.5, "token", "blocks.1", 5, None, "cls", "dot", None, "class token, 5"),
@@ -79,7 +39,7 @@ def few(tmp_path_factory):
         drawn(2, "dead one", status="dead", reason="zero gradient", **gone),
         drawn(3, "far one", status="unreachable", reason="ended lower", **gone),
         drawn(4, "held one", image_score=3.25, similarity=0.9375,
-              skipped=(Skipped("transfer", "judge two is not finite"),)),
+              plausibility=unmeasured, skipped=(Skipped("transfer", "judge two is not finite"),)),
     )  # fmt: skip
     return make(folder, pictures), folder
 
@@ -90,12 +50,16 @@ def test_every_picture_number_and_reason_is_there(few):
     text = page.text()
     assert len(page.all("article")) == 5
     assert len([i for i in page.all("img") if "Visualisation of" in i.get("alt")]) == 2 * 3
-    assert len(page.all("img")) == 3 * 3
+    assert len(page.all("img")) == 3 * (3 + 2)
     for words in (
         "tabby (logit 0)", "12.35", "-0.25", "zero gradient", "ended lower", "dead target",
         "unreachable", "Sum of: 2 x layer3, channel 5; -0.5 x class token, 5.",
         "The given image itself scores 3.25.", "0.938", "judge two is not finite",
         "agrees: its first class", "2 pictures could not be drawn. None is shown as grey.",
+        "Farther from natural images than 94 % of natural images", "k = 3 nearest of n = 41",
+        "0.812", "raw distance to the nearest 7.50", "Nearest natural images", "class drawn: 0.562",
+        "no class 0.438", "natural images at least as far out (median picture)",
+        "plausibility (2 other natural images are too few)",
         "Fourier baseline", "judges' answers that find the class",
     ):  # fmt: skip
         assert words in text, words

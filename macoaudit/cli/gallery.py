@@ -1,0 +1,184 @@
+"""``macoaudit gallery``: a static site of every class of a network."""
+
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from macoaudit.cli.console import say
+from macoaudit.cli.devices import choose_device, choose_precision
+from macoaudit.cli.invert import model_slug, parse_batch_size, print_record, say_skipped
+from macoaudit.cli.visualize import parse_method
+from macoaudit.drawing_config import (
+    GalleryConfig,
+    TargetConfig,
+    VisualizeConfig,
+    drawing_settings,
+)
+from macoaudit.errors import UsageError
+from macoaudit.report.words import visible
+from macoaudit.results import Run
+
+Texts = list[str] | None
+Paths = list[Path] | None
+
+
+def command(
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model", "-m", help="demo, demo-clean, an alias, a timm name, or a card (.toml)."
+        ),
+    ],
+    logits: Annotated[
+        Texts,
+        typer.Option(
+            help="Classes: 3,10-20,tabby (index, range, name); repeatable (default: all)."
+        ),
+    ] = None,
+    channels: Annotated[
+        int, typer.Option(help="Channels of the last layer drawn for each class; 0: none.")
+    ] = 3,
+    method: Annotated[
+        str, typer.Option(help="maco; fourier or pixel (baselines, Lucid's transforms).")
+    ] = "maco",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Run folder (default: runs/gallery-MODEL).")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="A safetensors file, or 'random' for timing and controls.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Pictures per class.")] = 1,
+    seed: Annotated[int, typer.Option(help="First seed.")] = 0,
+    steps: Annotated[int | None, typer.Option(help="Steps (default: the preset's).")] = None,
+    canvas: Annotated[
+        int | None, typer.Option(help="Canvas side in px (default: the network's input).")
+    ] = None,
+    compat: Annotated[
+        str, typer.Option(help="Settings: macoaudit, paper, horama or xplique.")
+    ] = "macoaudit",
+    spectrum: Annotated[
+        Path | None, typer.Option(help="Magnitude spectrum (default: the packaged one).")
+    ] = None,
+    judge: Annotated[
+        Texts, typer.Option(help="Judge network for transfer; repeatable; 'none': no judges.")
+    ] = None,
+    reference: Annotated[
+        Paths, typer.Option(help="Natural images to compare with: files or a folder; repeatable.")
+    ] = None,
+    neighbours: Annotated[
+        int, typer.Option(help="Nearest natural images in the distance to them.")
+    ] = 3,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda[:n] or mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    batch_size: Annotated[
+        str, typer.Option("--batch-size", help="Pictures at once: auto or a number.")
+    ] = "auto",
+    shard: Annotated[
+        str | None, typer.Option(help="k/n: draw the k-th share of the classes only, and no site.")
+    ] = None,
+    output_format: Annotated[
+        str, typer.Option("--format", help="html: the site; json: also the record on stdout.")
+    ] = "html",
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Keep what is finished in --out.")
+    ] = True,
+    allow_pickle: Annotated[
+        bool, typer.Option("--allow-pickle", help="Load pickled weights (weights_only).")
+    ] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the verdict.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show a traceback on errors.")
+    ] = False,
+) -> int:
+    """Draw every class and what drives it, as a site that works from disk."""
+    if output_format not in ("html", "json", "html,json"):
+        raise UsageError(f"--format is {output_format!r}; use html, or html,json")
+    if out == Path("-"):
+        raise UsageError("--out is '-'; a gallery is a folder. Give one")
+    settings = drawing_settings(parse_method(method), compat)
+    if steps is not None:
+        settings = replace(settings, n_steps=steps)
+    if canvas is not None:
+        settings = replace(settings, canvas_px=canvas)
+    size = parse_batch_size(batch_size)
+    place = choose_device(device)
+    drawing = VisualizeConfig(
+        model=model,
+        targets=TargetConfig(logits=tuple(logits or ("all",))),
+        out=out or Path("runs") / f"gallery-{model_slug(model)}",
+        method=parse_method(method),
+        weights=weights,
+        device=place,
+        precision=choose_precision(precision, place),
+        maco=settings,
+        spectrum=spectrum,
+        n_seeds=seeds,
+        seed=seed,
+        batch_size=size or (8 if place == "cpu" else 32),
+        judges=tuple(judge or ()),
+        references=tuple(reference or ()),
+        plausibility_k=neighbours,
+        formats=(),
+        resume=resume,
+        allow_pickle=allow_pickle,
+        offline=offline,
+    )
+    config = GalleryConfig(drawing, n_channels=channels, shard=parse_shard(shard))
+    # Slow to import, so not at the top: --help and a bad option need no torch.
+    from macoaudit.cli.progress import ProgressBar
+    from macoaudit.gallery import run_gallery
+
+    with ProgressBar(quiet) as bar:
+        run = run_gallery(config, command_line=sys.argv, on_progress=bar.update)
+    if "json" in output_format:
+        print_record(run)
+    show(run, config, quiet)
+    return 0 if run.status == "complete" and not run.volatile.get("report_errors") else 2
+
+
+def parse_shard(text: str | None) -> tuple[int, int] | None:
+    """Parse ``--shard k/n``.
+
+    Raises:
+        UsageError: when it has another form.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not found:
+        raise UsageError(f"--shard is {text!r}; use k/n, such as 1/4")
+    return int(found[1]), int(found[2])
+
+
+def show(run: Run, config: GalleryConfig, quiet: bool) -> None:
+    """Print what became of the classes and where the site is, on stderr; with quiet one line."""
+    summary = run.summary
+    if not quiet:
+        for one in run.visualizations:
+            if one.status != "ok":
+                say(visible(f"  {one.name}: {one.reason or one.status}"))
+        say_skipped(run)
+    parts = [f"{run.status}: {summary['n_ok']} of {summary['n_pictures']} pictures of classes"]
+    parts += [
+        f"{summary[f'n_{status}']} {status}"
+        for status in ("dead", "unreachable", "failed")
+        if summary[f"n_{status}"]
+    ]
+    if summary["n_channels"]:
+        parts.append(f"{summary['n_channels']} channels")
+    if summary["transfer_top1_frac"] is not None:
+        parts.append(f"judges' first class {100 * summary['transfer_top1_frac']:.0f} %")
+    if config.shard is not None:
+        parts.append(f"shard {config.shard[0]} of {config.shard[1]}")
+    say(", ".join(parts))
+    for error in run.volatile.get("report_errors", []):
+        say(f"macoaudit: no {error}")
+    if not quiet:
+        for name in ("results.json", "site/index.html"):
+            if (config.drawing.out / name).exists():
+                say(str(config.drawing.out / name))
