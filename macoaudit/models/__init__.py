@@ -27,6 +27,7 @@ from macoaudit.models.layers import (
 )
 from macoaudit.models.loaded import LoadedModel, frozen
 from macoaudit.models.loading import load_model
+from macoaudit.models.resuming import resumed_logits
 from macoaudit.models.timm_import import import_timm
 from macoaudit.models.weights import file_sha256, state_dict_sha256
 from macoaudit.preprocessing import Preprocessing
@@ -62,5 +63,6 @@ __all__ = [
     "read_card",
     "resolve_layer",
     "resolve_timm_name",
+    "resumed_logits",
     "state_dict_sha256",
 ]

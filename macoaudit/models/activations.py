@@ -47,7 +47,12 @@ def activation_function(model: LoadedModel, layer: str) -> Callable[[Images], Ac
     return activations
 
 
-def _checked_logits(value: object, model: LoadedModel, n_images: int) -> Tensor:
+def checked_logits(value: object, model: LoadedModel, n_images: int) -> Tensor:
+    """Return a network's output when it is one logit per image and class.
+
+    Raises:
+        ModelError: when it is something else.
+    """
     if isinstance(value, Tensor) and tuple(value.shape) == (n_images, model.num_classes):
         return value
     came = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
@@ -58,7 +63,12 @@ def _checked_logits(value: object, model: LoadedModel, n_images: int) -> Tensor:
     )
 
 
-def _require_classes(model: LoadedModel) -> None:
+def require_classes(model: LoadedModel) -> None:
+    """Refuse a network without a classifier.
+
+    Raises:
+        ModelError: when the network has no classes.
+    """
     if model.num_classes == 0:
         raise ModelError(
             f"--model {model.name}: it has no classes, so there are no logits. Give a classifier, "
@@ -72,11 +82,11 @@ def logits_function(model: LoadedModel) -> Callable[[Images], Logits]:
     Raises:
         ModelError: when the network has no classes.
     """
-    _require_classes(model)
+    require_classes(model)
 
     def logits(image_01: Images) -> Logits:
         value = model.module(model.preprocessing.normalise(image_01))
-        return _checked_logits(value, model, len(image_01))
+        return checked_logits(value, model, len(image_01))
 
     return logits
 
@@ -90,7 +100,7 @@ def activations_and_logits(
         LayerError: see :func:`resolve_layer`.
         ModelError: when the network has no classes.
     """
-    _require_classes(model)
+    require_classes(model)
     resolved = resolve_layer(model, layer)
 
     def both(image_01: Images) -> tuple[Activations, Logits]:
@@ -106,6 +116,6 @@ def activations_and_logits(
         activations = select_tokens(
             checked_activation(value, layer, len(image_01)), resolved.tokens, resolved.n_prefix
         )
-        return activations, _checked_logits(output, model, len(image_01))
+        return activations, checked_logits(output, model, len(image_01))
 
     return both

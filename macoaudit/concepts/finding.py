@@ -1,0 +1,280 @@
+"""Concepts of a class: which parts its activations have, what they weigh, and where they lie.
+
+CRAFT (Fel et al. 2023, arXiv 2211.10154): crops of the class's images, their non-negative activations
+averaged over places, A ~ U W, Sobol total indices of masks on U for the class's logit.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from macoaudit.concepts.choosing import checked_class, concept_layer, read_layer
+from macoaudit.concepts.crops import crop_boxes, cut
+from macoaudit.concepts.factorize import (
+    Factorization,
+    concept_count,
+    factorize,
+    has_negative,
+    join_signs,
+    split_signs,
+)
+from macoaudit.concepts.importance import total_index_design, total_indices
+from macoaudit.concepts.locate import fine_grids, place_coefficients, upsample
+from macoaudit.concepts.records import Concept, ConceptSet, TopCrop
+from macoaudit.errors import UsageError
+from macoaudit.models import LoadedModel, frozen, grid_function, resumed_logits
+
+Images = Float[Tensor, "image channel height width"]
+Grids = Float[Tensor, "image feature rows columns"]
+
+# Sides of the crops as shares of the image's.
+CROP_SIDES_FRAC = (0.5, 0.35)
+# Concepts are located at no fewer places a side than this, by moving the image under the grid.
+_LEAST_PLACES = 12
+_MOST_SHIFTS = 4
+
+
+def concepts(
+    model: LoadedModel,
+    images_01: Images,
+    class_index: int,
+    *,
+    layer: str | None = None,
+    n_concepts: int = 10,
+    crop_sides_frac: Sequence[float] = CROP_SIDES_FRAC,
+    n_designs: int = 32,
+    n_measured: int = 16,
+    n_top: int = 8,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> ConceptSet:
+    """Find the concepts of a class in images of it, rank them, and locate them.
+
+    The importance of a concept is the Sobol total index of a mask on its coefficients for the
+    class's logit, image by image: ``a'(p) = a(p) - sum_c (1 - m_c) u_c(p) w_c`` at every place p.
+    What the parts leave unexplained stays, so that the open mask is the network's own logit.
+
+    Args:
+        model: the network; it is left as it was found.
+        images_01: images of the class (see :func:`images_of_class`), values in 0..1, at the
+            network's input size.
+        class_index: the class whose logit is explained.
+        layer: a layer whose output is a grid over the image; None for the last block that is one
+            and that the classifier looks at.
+        n_concepts: parts to look for; fewer where there are few crops (a note says so).
+        crop_sides_frac: sides of the crops as shares of the image's.
+        n_designs: N of the Sobol estimate, a power of two; ``N (n_concepts + 2)`` logits an image.
+        n_measured: images on which importance is measured, evenly spaced over the images.
+        n_top: crops to name for each concept.
+        batch_size: images at a time.
+        seed: of the factorisation and the masks.
+
+    Returns:
+        The concepts, the most important first.
+
+    Raises:
+        UsageError: for an unknown class, no images, images of another size, activations that are
+            not finite or all zero, or a setting out of range.
+        LayerError: when the layer is no grid, or the classifier does not look at it.
+    """
+    name = checked_class(model, class_index)
+    _check_images(model, images_01, name, n_measured, batch_size)
+    with torch.no_grad(), frozen(model.module):
+        layer = concept_layer(model, images_01) if layer is None else layer
+        read_layer(model, layer, images_01)
+        read = _reader(model, layer, batch_size)
+        boxes = crop_boxes(model.preprocessing.input_size, crop_sides_frac)
+        pooled, signed = _crop_activations(read, images_01, boxes)
+        count, note = concept_count(n_concepts, *pooled.shape)
+        found = factorize(pooled, count, seed=seed)
+        maps, grid, fine = _maps(read, images_01, found.parts, signed=signed)
+        measured = torch.linspace(0, len(images_01) - 1, min(n_measured, len(images_01))).long()
+        directions = join_signs(found.parts) if signed else found.parts
+        measure = _Measure(model, layer, read, class_index, n_designs, batch_size, seed)
+        totals, effects = measure(images_01[measured], found.parts, directions, signed=signed)
+    order = totals.mean(0).argsort(descending=True, stable=True).tolist()
+    return ConceptSet(
+        class_index=class_index,
+        class_name=name,
+        layer=layer,
+        grid=grid,
+        fine_grid=fine,
+        concepts=tuple(
+            Concept(
+                importance=float(totals[:, i].mean()),
+                importance_by_image=totals[:, i],
+                effect=float(effects[:, i].mean()),
+                part=found.parts[i],
+                direction=directions[i],
+                maps=maps[:, i],
+                top_crops=_top_crops(found.coefficients[:, i], boxes, n_top),
+            )
+            for i in order
+        ),
+        n_images=len(images_01),
+        n_crops=len(pooled),
+        crop_boxes=boxes,
+        signed=signed,
+        relative_error=found.relative_error,
+        converged=found.converged,
+        seed=seed,
+        notes=_notes(note, found, count, len(measured), len(images_01)),
+    )
+
+
+def _check_images(
+    model: LoadedModel, images_01: Images, name: str, n_measured: int, batch_size: int
+) -> None:
+    if len(images_01) == 0:
+        raise UsageError(f"--class {name}: there is no image of it; give images of the class")
+    wanted = (model.preprocessing.channels, *model.preprocessing.input_size)
+    if tuple(images_01.shape[1:]) != wanted:
+        raise UsageError(
+            f"images: {tuple(images_01.shape[1:])} came, {model.name} takes {wanted}; preprocess "
+            "them for this model"
+        )
+    if n_measured < 1 or batch_size < 1:
+        raise UsageError(
+            f"measured images: {n_measured} and batch size: {batch_size} came; use at least 1"
+        )
+
+
+def _notes(
+    note: str | None, found: Factorization, asked: int, measured: int, n_images: int
+) -> tuple[str, ...]:
+    notes = [] if note is None else [note]
+    if len(found.parts) < asked:
+        notes.append(f"{asked - len(found.parts)} concepts carried nothing and were left out")
+    if not found.converged:
+        notes.append(f"the factorisation had not settled after {found.n_iterations} iterations")
+    if measured < n_images:
+        notes.append(f"importance was measured on {measured} of {n_images} images")
+    return tuple(notes)
+
+
+def _reader(model: LoadedModel, layer: str, batch_size: int) -> Callable[[Images], Grids]:
+    """Make the function from images to grids on the CPU, in batches."""
+    grid = grid_function(model, layer)
+
+    def read(image_01: Images) -> Grids:
+        parts = torch.split(image_01, batch_size)
+        value = torch.cat([grid(part.to(model.device)).float().cpu() for part in parts])
+        if not bool(torch.isfinite(value).all()):
+            bad = int((~torch.isfinite(value.flatten(1)).all(1)).sum())
+            raise UsageError(
+                f"--layer {layer}: activations of {bad} of {len(value)} pictures are not finite "
+                "(NaN or infinite); check the weights and the precision"
+            )
+        return value
+
+    return read
+
+
+def _crop_activations(
+    read: Callable[[Images], Grids], images_01: Images, boxes: Int[Tensor, "box 4"]
+) -> tuple[Float[Tensor, "crop feature"], bool]:
+    """Average the crops' activations over places, image by image; both halves where any is < 0."""
+    halves, signed = [], False
+    for image_01 in images_01:
+        grids = read(cut(image_01, boxes))
+        signed = signed or has_negative(grids)
+        halves.append(split_signs(grids).mean((-2, -1)))
+    pooled = torch.cat(halves)
+    return (pooled if signed else pooled.chunk(2, 1)[0]), signed
+
+
+def _maps(
+    read: Callable[[Images], Grids],
+    images_01: Images,
+    parts: Float[Tensor, "part feature"],
+    *,
+    signed: bool,
+) -> tuple[Float[Tensor, "image part height width"], tuple[int, int], tuple[int, int]]:
+    """Locate the parts in whole images; return the grid's sides and those of the fine one too."""
+    rows, columns = read(images_01[:1]).shape[-2:]
+    n_shifts = min(_MOST_SHIFTS, -(-_LEAST_PLACES // min(rows, columns)))
+    size = (images_01.shape[-2], images_01.shape[-1])
+    maps = []
+    for image_01 in images_01:
+        places = _as_factorised(fine_grids(read, image_01[None], n_shifts), signed=signed)
+        maps.append(upsample(place_coefficients(places, parts), size).float())
+    return torch.cat(maps), (rows, columns), (rows * n_shifts, columns * n_shifts)
+
+
+def _as_factorised(grids: Grids, *, signed: bool) -> Grids:
+    return split_signs(grids) if signed else grids.clamp_min(0)
+
+
+class _Measure:
+    """Importance of concepts for a class's logit: total indices and effects, image by image."""
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        layer: str,
+        read: Callable[[Images], Grids],
+        class_index: int,
+        n_designs: int,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        self._model, self._read, self._class_index = model, read, class_index
+        self._resume = resumed_logits(model, layer)
+        self._n_designs, self._batch_size, self._seed = n_designs, batch_size, seed
+
+    def __call__(
+        self,
+        images_01: Images,
+        parts: Float[Tensor, "part feature"],
+        directions: Float[Tensor, "part channel"],
+        *,
+        signed: bool,
+    ) -> tuple[Float[Tensor, "image part"], Float[Tensor, "image part"]]:
+        n = len(parts)
+        design = total_index_design(n, self._n_designs, seed=self._seed)
+        # Behind the design: everything open, then each concept shut.
+        masks = torch.cat([design, design.new_ones(1, n), 1 - torch.eye(n, dtype=design.dtype)])
+        totals, effects = [], []
+        for image_01 in images_01:
+            grid = self._read(image_01[None])
+            amounts = place_coefficients(_as_factorised(grid, signed=signed), parts)[0]
+            added = (amounts[:, None] * directions[:, :, None, None]).float()
+            logits = self._logits(image_01[None], grid, added, masks.float())
+            totals.append(total_indices(logits[: len(design)], n))
+            effects.append(logits[len(design)] - logits[len(design) + 1 :])
+        return torch.stack(totals), torch.stack(effects)
+
+    def _logits(
+        self,
+        image_01: Images,
+        grid: Grids,
+        added: Float[Tensor, "part channel rows columns"],
+        masks: Float[Tensor, "mask part"],
+    ) -> Float[Tensor, " mask"]:
+        device = self._model.device
+        rows = []
+        for part in torch.split(masks, self._batch_size):
+            shut = torch.einsum("mp,pchw->mchw", 1 - part, added)
+            logits = self._resume(image_01.to(device), (grid - shut).to(device))
+            rows.append(logits[:, self._class_index].float().cpu())
+        return torch.cat(rows)
+
+
+def _top_crops(
+    coefficients: Float[Tensor, " crop"], boxes: Int[Tensor, "box 4"], n_top: int
+) -> tuple[TopCrop, ...]:
+    """Name each image's strongest crop, then the strongest of those."""
+    best = coefficients.view(-1, len(boxes)).max(1)
+    order = best.values.argsort(descending=True, stable=True)[:n_top].tolist()
+    return tuple(
+        TopCrop(i, _box(boxes[best.indices[i]]), float(best.values[i]))
+        for i in order
+        if best.values[i] > 0
+    )
+
+
+def _box(row: Int[Tensor, " 4"]) -> tuple[int, int, int, int]:
+    top, left, height, width = row.tolist()
+    return (top, left, height, width)
