@@ -2,6 +2,7 @@
 
 from macoaudit.concepts.choosing import class_index, concept_layer, images_of_class
 from macoaudit.concepts.crops import crop_boxes, cut
+from macoaudit.concepts.direction import DirectionObjective, pooled_activation
 from macoaudit.concepts.factorize import Factorization, factorize, join_signs, split_signs
 from macoaudit.concepts.finding import CROP_SIDES_FRAC, concepts
 from macoaudit.concepts.importance import sobol_total, total_index_design, total_indices
@@ -12,6 +13,7 @@ __all__ = [
     "CROP_SIDES_FRAC",
     "Concept",
     "ConceptSet",
+    "DirectionObjective",
     "Factorization",
     "TopCrop",
     "class_index",
@@ -25,6 +27,7 @@ __all__ = [
     "iou",
     "join_signs",
     "place_coefficients",
+    "pooled_activation",
     "region",
     "sobol_total",
     "split_signs",

@@ -1,7 +1,7 @@
 """Concepts of a class: which parts its activations have, what they weigh, and where they lie.
 
-CRAFT (Fel et al. 2023, arXiv 2211.10154): crops of the class's images, their non-negative activations
-averaged over places, A ~ U W, Sobol total indices of masks on U for the class's logit.
+CRAFT (Fel et al. 2023, arXiv 2211.10154): crops of the class's images, their activations averaged
+over places, A ~ U W with non-negative factors, Sobol total indices of masks on U for the logit.
 """
 
 from collections.abc import Callable, Sequence
