@@ -4,9 +4,9 @@
     python -m benchmarks.concepts --images 100 --layer layer3.0
 
 Scenes of class ``mushroom`` are drawn anew and marked as in training; the same marked scenes go to
-``demo``, which learned the mark, and to its twin ``demo-clean``, which never saw one. For each of the
-most important concepts the region where its map reaches half of its maximum is compared with the
-mark's disc. Prints one JSON document.
+``demo``, which learned the mark, and to its twin ``demo-clean``, which never saw one. For each
+concept the region where its map reaches half of its maximum is compared with the mark's disc.
+Prints one JSON document.
 """
 
 import argparse
