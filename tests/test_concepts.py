@@ -128,10 +128,11 @@ def test_pooled_activation_is_the_mean_of_the_grid(demo, scenes, found):
 
 def test_the_model_is_left_as_it_was_found(demo, scenes):
     demo.module.train()
+    wanted = [parameter.requires_grad for parameter in demo.module.parameters()]
     try:
         concepts(demo, scenes[0][:2], MUSHROOM, n_concepts=2, n_designs=2, n_measured=1)
         assert all(part.training for part in demo.module.modules())
-        assert all(parameter.requires_grad for parameter in demo.module.parameters())
+        assert [parameter.requires_grad for parameter in demo.module.parameters()] == wanted
         assert not any(part._forward_hooks for part in demo.module.modules())
     finally:
         demo.module.eval()

@@ -84,10 +84,11 @@ def images_of_class(
     """
     name = checked_class(model, index)
     read = logits_function(model)
+    predicted = torch.zeros(len(image_01), dtype=torch.long)
     with torch.no_grad(), frozen(model.module):
-        parts = torch.split(image_01, batch_size)
-        found = [read(part.to(model.device)).argmax(1).cpu() for part in parts]
-    predicted = torch.cat(found) if found else torch.zeros(0, dtype=torch.long)
+        for start in range(0, len(image_01), batch_size):
+            part = image_01[start : start + batch_size].to(model.device)
+            predicted[start : start + batch_size] = read(part).argmax(1).cpu()
     kept = (predicted == index).nonzero().flatten()
     if len(kept) == 0:
         counts = torch.bincount(predicted, minlength=model.num_classes).sort(descending=True)
@@ -114,8 +115,11 @@ def _is_read(model: LoadedModel, layer: str, image_01: Images) -> bool:
             logits = resumed_logits(model, layer)(image_01, leaf)
             # Not the plain sum: softmax-like heads keep that constant.
             weights = torch.linspace(-1, 1, logits.shape[1], device=logits.device)
-            (gradient,) = torch.autograd.grad((logits * weights).sum(), leaf)
-    return bool(gradient.any())
+            if not logits.requires_grad:
+                return False
+            score = (logits * weights).sum()
+            (gradient,) = torch.autograd.grad(score, leaf, allow_unused=True)
+    return gradient is not None and bool(gradient.any())
 
 
 def read_layer(model: LoadedModel, layer: str, image_01: Images) -> str:
@@ -151,8 +155,11 @@ def concept_layer(model: LoadedModel, image_01: Images, *, least_side: int = 2) 
         grid = grid_of(layer.shape, model)
         if grid is None or min(grid.height, grid.width) < least_side:
             continue
-        if _is_read(model, layer.name, probe):
-            return layer.name
+        try:
+            if _is_read(model, layer.name, probe):
+                return layer.name
+        except LayerError:
+            continue  # the network cannot go on from there with changed activations
     raise LayerError(
         f"--layer: {model.name} has no block whose output is a grid over the image that its "
         "classifier looks at, so concepts cannot be located. Name a layer, or another model"

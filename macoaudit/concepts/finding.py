@@ -90,7 +90,7 @@ def concepts(
         count, note = concept_count(n_concepts, *pooled.shape)
         found = factorize(pooled, count, seed=seed)
         maps, grid, fine = _maps(read, images_01, found.parts, signed=signed)
-        measured = torch.linspace(0, len(images_01) - 1, min(n_measured, len(images_01))).long()
+        measured = _evenly(len(images_01), n_measured)
         directions = join_signs(found.parts) if signed else found.parts
         measure = _Measure(model, layer, read, class_index, n_designs, batch_size, seed)
         totals, effects = measure(images_01[measured], found.parts, directions, signed=signed)
@@ -122,6 +122,12 @@ def concepts(
         seed=seed,
         notes=_notes(note, found, count, len(measured), len(images_01)),
     )
+
+
+def _evenly(length: int, count: int) -> Int[Tensor, " chosen"]:
+    """Choose indices evenly spaced over a length, all of them where there are no more."""
+    count = min(count, length)
+    return torch.arange(count) * length // count
 
 
 def _check_images(

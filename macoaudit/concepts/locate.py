@@ -27,7 +27,9 @@ def place_coefficients(
     # |a - u W| and |q a - u r| differ by a constant when W' = q' r: the small problem is exact.
     q, r = np.linalg.qr(parts.double().numpy().T)
     places = grids.movedim(1, -1).double().numpy()
-    found = [nnls(r, place)[0] for place in (places @ q).reshape(-1, q.shape[1])]
+    found = [
+        nnls(r, place, maxiter=50 * len(parts))[0] for place in (places @ q).reshape(-1, q.shape[1])
+    ]
     coefficients = torch.from_numpy(np.stack(found))
     return coefficients.view(*places.shape[:3], len(parts)).movedim(-1, 1)
 
