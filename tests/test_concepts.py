@@ -191,12 +191,19 @@ def test_images_of_another_size_are_refused(demo):
         concepts(demo, torch.rand(2, 3, 64, 64), MUSHROOM)
 
 
-def test_activations_that_are_not_finite_are_refused():
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("layer3.0.bn2", "activations of 34 of 34 pictures are not finite"),
+        ("layer4.0.bn2", "the logit of the class is not finite"),
+    ],
+)
+def test_activations_and_logits_that_are_not_finite_are_refused(part, message):
     model = load_model("demo")
     with torch.no_grad():
-        model.module.get_submodule("layer4.0.bn2").weight[0] = torch.nan
-    with pytest.raises(UsageError, match="not finite"):
-        concepts(model, images_for(model, 2), MUSHROOM)
+        model.module.get_submodule(part).weight[0] = torch.nan
+    with pytest.raises(UsageError, match=message):
+        concepts(model, images_for(model, 2), MUSHROOM, layer="layer3.0", n_concepts=2, n_designs=2)
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from macoaudit.models import (
     resumed_logits,
 )
 
-Images = Float[Tensor, "image channel height width"]
+Images = Float[Tensor, "image colour height width"]
 
 # Coarser grids cannot tell where something lies: on the demo network the planted mark (2.4 % of the
 # area) is met with an overlap of 0.23 at three places a side, and of 0.70 at six.

@@ -9,7 +9,7 @@ from torch import Tensor
 from macoaudit.errors import UsageError
 from macoaudit.models import LoadedModel, grid_function
 
-Images = Float[Tensor, "batch channel height width"]
+Images = Float[Tensor, "batch colour height width"]
 
 
 def pooled_activation(

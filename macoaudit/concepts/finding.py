@@ -20,13 +20,13 @@ from macoaudit.concepts.factorize import (
     join_signs,
     split_signs,
 )
-from macoaudit.concepts.importance import total_index_design, total_indices
-from macoaudit.concepts.locate import fine_grids, place_coefficients, upsample
+from macoaudit.concepts.locate import as_factorised, fine_grids, place_coefficients, upsample
 from macoaudit.concepts.records import Concept, ConceptSet, TopCrop
+from macoaudit.concepts.weighing import Weighing
 from macoaudit.errors import UsageError
-from macoaudit.models import LoadedModel, frozen, grid_function, resumed_logits
+from macoaudit.models import LoadedModel, frozen, grid_function
 
-Images = Float[Tensor, "image channel height width"]
+Images = Float[Tensor, "image colour height width"]
 Grids = Float[Tensor, "image feature rows columns"]
 
 # Sides of the crops as shares of the image's.
@@ -95,7 +95,7 @@ def concepts(
         maps, grid, fine = _maps(read, images_01, found.parts, signed=signed)
         measured = _evenly(len(images_01), n_measured)
         directions = join_signs(found.parts) if signed else found.parts
-        measure = _Measure(model, layer, read, class_index, n_designs, batch_size, seed)
+        measure = Weighing(model, layer, read, class_index, n_designs, batch_size, seed)
         totals, effects = measure(images_01[measured], found.parts, directions, signed=signed)
     order = totals.mean(0).argsort(descending=True, stable=True).tolist()
     return ConceptSet(
@@ -207,70 +207,9 @@ def _maps(
     size = (images_01.shape[-2], images_01.shape[-1])
     maps = []
     for image_01 in images_01:
-        places = _as_factorised(fine_grids(read, image_01[None], n_shifts), signed=signed)
+        places = as_factorised(fine_grids(read, image_01[None], n_shifts), signed=signed)
         maps.append(upsample(place_coefficients(places, parts), size).float())
     return torch.cat(maps), (rows, columns), (rows * n_shifts, columns * n_shifts)
-
-
-def _as_factorised(
-    grids: Float[Tensor, "image channel rows columns"], *, signed: bool
-) -> Float[Tensor, "image feature rows columns"]:
-    return split_signs(grids) if signed else grids.clamp_min(0)
-
-
-class _Measure:
-    """Importance of concepts for a class's logit: total indices and effects, image by image."""
-
-    def __init__(
-        self,
-        model: LoadedModel,
-        layer: str,
-        read: Callable[[Images], Grids],
-        class_index: int,
-        n_designs: int,
-        batch_size: int,
-        seed: int,
-    ) -> None:
-        self._model, self._read, self._class_index = model, read, class_index
-        self._resume = resumed_logits(model, layer)
-        self._n_designs, self._batch_size, self._seed = n_designs, batch_size, seed
-
-    def __call__(
-        self,
-        images_01: Images,
-        parts: Float[Tensor, "part feature"],
-        directions: Float[Tensor, "part channel"],
-        *,
-        signed: bool,
-    ) -> tuple[Float[Tensor, "image part"], Float[Tensor, "image part"]]:
-        n = len(parts)
-        design = total_index_design(n, self._n_designs, seed=self._seed)
-        # Behind the design: everything open, then each concept shut.
-        masks = torch.cat([design, design.new_ones(1, n), 1 - torch.eye(n, dtype=design.dtype)])
-        totals, effects = [], []
-        for image_01 in images_01:
-            grid = self._read(image_01[None])
-            amounts = place_coefficients(_as_factorised(grid, signed=signed), parts)[0]
-            added = (amounts[:, None] * directions[:, :, None, None]).float()
-            logits = self._logits(image_01[None], grid, added, masks.float())
-            totals.append(total_indices(logits[: len(design)], n))
-            effects.append(logits[len(design)] - logits[len(design) + 1 :])
-        return torch.stack(totals), torch.stack(effects)
-
-    def _logits(
-        self,
-        image_01: Images,
-        grid: Grids,
-        added: Float[Tensor, "part channel rows columns"],
-        masks: Float[Tensor, "mask part"],
-    ) -> Float[Tensor, " mask"]:
-        device = self._model.device
-        rows = []
-        for part in torch.split(masks, self._batch_size):
-            shut = torch.einsum("mp,pchw->mchw", 1 - part, added)
-            logits = self._resume(image_01.to(device), (grid - shut).to(device))
-            rows.append(logits[:, self._class_index].float().cpu())
-        return torch.cat(rows)
 
 
 def _top_crops(

@@ -58,7 +58,7 @@ def total_indices(
     Returns:
         One index an input, not below 0; 0 for all where the function is constant.
     """
-    parts = values.double().unflatten(-1, (n_inputs + 2, -1))
+    parts = values.double().reshape(*values.shape[:-1], n_inputs + 2, -1)
     a, b, crossed = parts[..., 0, :], parts[..., 1, :], parts[..., 2:, :]
     variance = torch.cat([a, b], -1).var(-1, correction=0)[..., None]
     unexplained = (a[..., None, :] - crossed).square().mean(-1) / 2

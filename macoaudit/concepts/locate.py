@@ -8,8 +8,17 @@ from jaxtyping import Bool, Float
 from scipy.optimize import nnls
 from torch import Tensor
 
-Images = Float[Tensor, "image channel height width"]
+from macoaudit.concepts.factorize import split_signs
+
+Images = Float[Tensor, "image colour height width"]
 Grids = Float[Tensor, "image feature rows columns"]
+
+
+def as_factorised(
+    grids: Float[Tensor, "image channel rows columns"], *, signed: bool
+) -> Float[Tensor, "image feature rows columns"]:
+    """Give a grid the form in which activations were factorised: both halves, or none below 0."""
+    return split_signs(grids) if signed else grids.clamp_min(0)
 
 
 def place_coefficients(
