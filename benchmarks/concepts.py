@@ -6,7 +6,8 @@
 Scenes of class ``mushroom`` are drawn anew and marked as in training; the same marked scenes go to
 ``demo``, which learned the mark, and to its twin ``demo-clean``, which never saw one. For each
 concept the region where its map reaches half of its maximum is compared with the mark's disc.
-Prints one JSON document.
+Concepts that raise the class's logit are ranked first; the rank by importance alone, whatever the
+sign, stands beside it. Prints one JSON document.
 """
 
 import argparse
@@ -60,11 +61,13 @@ def overlaps(concept: Concept, discs: Bool[Tensor, "image height width"]) -> lis
 def figure(found: ConceptSet, discs: Bool[Tensor, "image height width"]) -> dict[str, Any]:
     """Where the most important concepts lie, and which of them lies on the mark."""
     rows = []
+    unsigned = sorted((concept.importance for concept in found.concepts), reverse=True)
     for rank, concept in enumerate(found.concepts):
         values = overlaps(concept, discs)
         rows.append(
             {
                 "rank": rank + 1,
+                "rank_whatever_its_sign": unsigned.index(concept.importance) + 1,
                 "importance": concept.importance,
                 "effect_on_logit": concept.effect,
                 "mean_iou": float(np.mean(values)),

@@ -80,7 +80,8 @@ def test_the_chosen_layer_of_a_class_token_transformer_is_one_that_is_read(tiny_
 def test_records_are_ordered_complete_and_repeatable(demo, scenes, found):
     again = concepts(demo, scenes[0], MUSHROOM, n_concepts=5, n_designs=8, n_measured=3)
     importances = [concept.importance for concept in found.concepts]
-    assert importances == sorted(importances, reverse=True)
+    ranks = [(concept.effect <= 0, -concept.importance) for concept in found.concepts]
+    assert ranks == sorted(ranks)
     assert importances == [concept.importance for concept in again.concepts]
     assert found.signed  # SiLU
     assert len(found.concepts) == 5

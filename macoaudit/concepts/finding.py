@@ -75,7 +75,7 @@ def concepts(
         seed: of the factorisation and the masks.
 
     Returns:
-        The concepts, the most important first.
+        The concepts: evidence for the class first, then evidence against it, by importance.
 
     Raises:
         UsageError: for an unknown class, no images, images of another size, activations that are
@@ -97,7 +97,7 @@ def concepts(
         directions = join_signs(found.parts) if signed else found.parts
         measure = Weighing(model, layer, read, class_index, n_designs, batch_size, seed)
         totals, effects = measure(images_01[measured], found.parts, directions, signed=signed)
-    order = totals.mean(0).argsort(descending=True, stable=True).tolist()
+    order = _evidence_first(totals.mean(0), effects.mean(0))
     return ConceptSet(
         class_index=class_index,
         class_name=name,
@@ -125,6 +125,18 @@ def concepts(
         seed=seed,
         notes=_notes(note, found, count, len(measured), len(images_01)),
     )
+
+
+def _evidence_first(
+    importance: Float[Tensor, " part"], effect: Float[Tensor, " part"]
+) -> list[int]:
+    """Order concepts: those that raise the class's logit, then the others, by importance in both.
+
+    The total index has no sign. A part that speaks against the class moves its logit too, but is
+    not what the class means to the network.
+    """
+    indices = range(len(importance))
+    return sorted(indices, key=lambda i: (float(effect[i]) <= 0, -float(importance[i])))
 
 
 def _evenly(length: int, count: int) -> Int[Tensor, " chosen"]:

@@ -39,8 +39,10 @@ class Concept:
 
 @dataclass(frozen=True)
 class ConceptSet:
-    """The concepts of one class at one layer, the most important first. Everything is on the CPU.
+    """The concepts of one class at one layer, everything on the CPU.
 
+    Concepts that raise the class's logit come first, then those that do not; the most important
+    first in both.
     ``notes`` says what was done otherwise than asked: fewer concepts, fewer images measured.
     """
 

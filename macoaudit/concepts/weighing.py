@@ -40,6 +40,11 @@ class Weighing:
         *,
         signed: bool,
     ) -> tuple[Float[Tensor, "image part"], Float[Tensor, "image part"]]:
+        """Return each image's total indices, and what its logit loses without each concept.
+
+        Raises:
+            UsageError: when a logit is not finite, or the design has no power of two rows.
+        """
         n = len(parts)
         design = total_index_design(n, self._n_designs, seed=self._seed)
         # Behind the design: everything open, then each concept shut.
