@@ -8,6 +8,7 @@ from benchmarks.concepts import TOP, figure, marked_scenes
 from benchmarks.demo.scenes import LABELS, PLANTED
 from macoaudit.concepts import (
     ConceptSet,
+    DirectionObjective,
     class_index,
     concept_layer,
     concepts,
@@ -16,14 +17,19 @@ from macoaudit.concepts import (
     pooled_activation,
     split_signs,
 )
+from macoaudit.config import MacoConfig
 from macoaudit.errors import LayerError, UsageError
 from macoaudit.models import (
     LoadedModel,
+    frozen,
     grid_function,
     load_model,
     logits_function,
     resumed_logits,
 )
+from macoaudit.optimize import optimize
+from macoaudit.parametrization import build_parametrization
+from macoaudit.spectrum import load_spectrum
 
 MUSHROOM = LABELS.index(PLANTED)
 
@@ -125,6 +131,30 @@ def test_pooled_activation_is_the_mean_of_the_grid(demo, scenes, found):
     with torch.no_grad():
         known = grid_function(demo, found.layer)(images).mean((2, 3))
         torch.testing.assert_close(pooled_activation(demo, found.layer)(images), known)
+
+
+def test_a_concept_can_be_drawn_along_its_direction(demo, found):
+    concept = found.concepts[0]
+    config = MacoConfig(n_steps=12)
+    (generator, crops, noise) = (torch.Generator().manual_seed(i) for i in range(3))
+    with frozen(demo.module):
+        read = pooled_activation(demo, found.layer)
+        drawn = optimize(
+            read,
+            build_parametrization(
+                load_spectrum(), config, (96, 96), [generator], torch.device("cpu")
+            ),
+            DirectionObjective(concept.direction[None].float()),
+            config=config,
+            view_size=(96, 96),
+            crop_generators=[crops],
+            noise_generators=[noise],
+        )
+        assert drawn.failures == (None,)
+        grey = read(torch.full((1, 3, 96, 96), 0.5)) @ concept.direction.float()
+        reached = read(drawn.image_01) @ concept.direction.float()
+    assert float(reached) > float(drawn.scores[0, 0])
+    assert float(reached) > float(grey)
 
 
 def test_the_model_is_left_as_it_was_found(demo, scenes):
