@@ -77,13 +77,24 @@ def proofs(found: Sequence[Faithfulness]) -> dict[str, Any]:
             "high": float(bounds.high),
         }
 
-    stated = [next(p for p in f.curve if p.area_frac == f.area_frac) for f in found]
+    stated = [f.mean for f in found]
     return {
         "images": len(found),
         "retained_above_median": share([f.retained_matters for f in found]),
         "dropped_below_median": share([f.dropped_does_not for f in found]),
         "both": share([f.holds for f in found]),
         "p_at_most_0.05": share([f.p_value <= 0.05 for f in found]),
+        "by_area": {
+            str(p.area_frac): {
+                "retained_above_median": sum(
+                    f.curve[i].retained > f.curve[i].moved_retained for f in found
+                ),
+                "dropped_below_median": sum(
+                    f.curve[i].dropped < f.curve[i].moved_dropped for f in found
+                ),
+            }
+            for i, p in enumerate(found[0].curve)
+        },
         "effect_retained": interval([p.retained for p in stated]),
         "effect_retained_moved": interval([p.moved_retained for p in stated]),
         "effect_dropped": interval([p.dropped for p in stated]),

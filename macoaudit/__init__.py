@@ -8,18 +8,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from macoaudit.config import InvertConfig, MacoConfig, preset
+    from macoaudit.drawing_config import TargetConfig, VisualizeConfig
     from macoaudit.inversion import invert
     from macoaudit.models import load_model
     from macoaudit.pipeline import run_invert
     from macoaudit.report.html import render_html
     from macoaudit.spectrum import load_spectrum, measure_spectrum
     from macoaudit.store import read_results
+    from macoaudit.targets import Target
+    from macoaudit.visualization import run_visualize
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "InvertConfig": "macoaudit.config",
     "MacoConfig": "macoaudit.config",
+    "Target": "macoaudit.targets",
+    "TargetConfig": "macoaudit.drawing_config",
+    "VisualizeConfig": "macoaudit.drawing_config",
     "invert": "macoaudit.inversion",
     "load_model": "macoaudit.models",
     "load_spectrum": "macoaudit.spectrum",
@@ -28,11 +34,15 @@ _HOMES = {
     "read_results": "macoaudit.store",
     "render_html": "macoaudit.report.html",
     "run_invert": "macoaudit.pipeline",
+    "run_visualize": "macoaudit.visualization",
 }
 
 __all__ = [
     "InvertConfig",
     "MacoConfig",
+    "Target",
+    "TargetConfig",
+    "VisualizeConfig",
     "__version__",
     "invert",
     "load_model",
@@ -42,6 +52,7 @@ __all__ = [
     "read_results",
     "render_html",
     "run_invert",
+    "run_visualize",
 ]
 
 

@@ -84,7 +84,15 @@ def audit_group(
         on_step: called after every step.
     """
     images = torch.stack([reference.image_01 for reference in references])
-    inverted = _invert(model, images, references, config, spectrum, on_step)
+    inverted = invert_group(
+        model,
+        images,
+        keys=[reference.sha256 for reference in references],
+        config=config,
+        spectrum=spectrum,
+        layer=config.layer,
+        on_step=on_step,
+    )
     masks = transparency_mask(inverted.transparency)
     rows = [_judge(judge, images, inverted, config) for judge in judges]
     count = config.n_seeds
@@ -96,27 +104,38 @@ def audit_group(
     return results
 
 
-def _invert(
+def invert_group(
     model: LoadedModel,
-    images: Tensor,
-    references: Sequence[Reference],
+    reference_01: Float[Tensor, "image channel height width"],
+    *,
+    keys: Sequence[str],
     config: InvertConfig,
     spectrum: Spectrum,
-    on_step: Callable[[Step], None] | None,
+    layer: str,
+    on_step: Callable[[Step], None] | None = None,
 ) -> Inverted:
-    """Invert a group; more seeds than fit into a batch are made one batch after another."""
-    # The pipeline makes groups of more than one image only where all their seeds fit.
-    size = config.n_seeds if len(references) > 1 else min(config.n_seeds, config.batch_size)
+    """Invert a group; more seeds than fit into a batch are made one batch after another.
+
+    Args:
+        model: the audited network.
+        reference_01: the images; more than one only where all their seeds fit into a batch.
+        keys: see :func:`macoaudit.inversion.invert`.
+        config: settings of the run.
+        spectrum: the magnitude to keep.
+        layer: the layer to invert.
+        on_step: called after every step.
+    """
+    size = config.n_seeds if len(keys) > 1 else min(config.n_seeds, config.batch_size)
     return joined(
         [
             invert(
                 model,
-                images,
-                keys=[reference.sha256 for reference in references],
+                reference_01,
+                keys=keys,
                 spectrum=spectrum,
                 config=config.maco,
                 seeds=config.seeds[start : start + size],
-                layer=config.layer,
+                layer=layer,
                 precision=config.precision,
                 on_step=on_step,
             )

@@ -18,7 +18,12 @@ Preset = Literal["macoaudit", "paper", "horama", "xplique"]
 Law = Literal["cosine", "linear"]
 
 
-def _require(condition: bool, name: str, value: object, rule: str) -> None:
+def require(condition: bool, name: str, value: object, rule: str) -> None:
+    """Refuse a setting.
+
+    Raises:
+        UsageError: when the condition does not hold; it names the setting, what came and the rule.
+    """
     if not condition:
         raise UsageError(f"{name} is {value!r}; {rule}")
 
@@ -36,10 +41,10 @@ class Ramp:
     law: Law = "cosine"
 
     def __post_init__(self) -> None:
-        _require(self.law in get_args(Law), "ramp law", self.law, "use 'cosine' or 'linear'")
+        require(self.law in get_args(Law), "ramp law", self.law, "use 'cosine' or 'linear'")
         for name in ("start", "end"):
             value = getattr(self, name)
-            _require(math.isfinite(value), f"ramp {name}", value, "it must be finite")
+            require(math.isfinite(value), f"ramp {name}", value, "it must be finite")
 
     def value(self, fraction: float) -> float:
         """Value at ``fraction`` of the run, 0 to 1."""
@@ -50,6 +55,40 @@ class Ramp:
 def constant(value: float) -> Ramp:
     """A ramp that stays where it is."""
     return Ramp(value, value)
+
+
+@dataclass(frozen=True)
+class AffineViews:
+    """Views that shift, scale and rotate the canvas on grey: the transforms of Lucid.
+
+    Lucid's defaults on its canvas of 128 px: padding of 12 px, two jitters of 8 and 4 px, scales
+    0.9 to 1.1, rotations of -10 to 10 degrees (optvis/transform.py, commit 6dcc927). Lengths are
+    fractions of the canvas' side here, so that the canvas may have any size.
+
+    Source: Olah et al. 2017, "Feature Visualization", Distill.
+    """
+
+    pad_frac: float = 12 / 128
+    """How much of the view, over the canvas' side, lies outside the unmoved canvas."""
+    jitter_frac: float = 8 / 128
+    """Range of the shift before scaling and rotating, over the canvas' side."""
+    fine_jitter_frac: float = 4 / 128
+    """Range of the shift after them, over the canvas' side."""
+    scale_range: tuple[float, float] = (0.9, 1.1)
+    rotation_deg: float = 10.0
+    """Rotations are whole degrees from minus to plus this."""
+    upright_frac: float = 5 / 26
+    """Share of the views that are not rotated at all, besides those that draw 0 degrees."""
+    fill: float = 0.5
+    """Grey around the canvas, in image_01."""
+
+    def __post_init__(self) -> None:
+        for name in ("pad_frac", "jitter_frac", "fine_jitter_frac", "upright_frac", "fill"):
+            value = getattr(self, name)
+            require(0 <= value <= 1, name, value, "use 0 to 1")
+        low, high = self.scale_range
+        require(0 < low <= high, "scale_range", self.scale_range, "use 0 < low <= high")
+        require(0 <= self.rotation_deg <= 180, "rotation_deg", self.rotation_deg, "use 0 to 180")
 
 
 @dataclass(frozen=True)
@@ -85,25 +124,27 @@ class ViewConfig:
     """Standard deviation of normal noise, in units of image_01."""
     noise_stage: Literal["canvas", "view"] = "view"
     """Whether noise is added to the canvas before the crop, or to each view after it."""
+    affine: AffineViews | None = None
+    """Shift, scale and rotate the canvas in place of cropping and erasing; None: crops."""
 
     def __post_init__(self) -> None:
-        _require(self.n_crops >= 1, "n_crops", self.n_crops, "use at least 1")
+        require(self.n_crops >= 1, "n_crops", self.n_crops, "use at least 1")
         low, high = self.side_range
-        _require(0 < low <= high <= 1, "side_range", self.side_range, "use 0 < low <= high <= 1")
-        _require(0 <= self.settle_frac <= 1, "settle_frac", self.settle_frac, "use 0 to 1")
-        _require(self.center_sd > 0, "center_sd", self.center_sd, "it must be positive")
+        require(0 < low <= high <= 1, "side_range", self.side_range, "use 0 < low <= high <= 1")
+        require(0 <= self.settle_frac <= 1, "settle_frac", self.settle_frac, "use 0 to 1")
+        require(self.center_sd > 0, "center_sd", self.center_sd, "it must be positive")
         for fraction in (0.0, 1.0):
             first, second = self.side_low.value(fraction), self.side_high.value(fraction)
             if self.side_law == "uniform":
                 ok, rule = low <= first <= second <= high, "low <= high within side_range"
             else:
                 ok, rule = low <= first <= high and second > 0, "mean within side_range, sd > 0"
-            _require(ok, "side_low, side_high", (first, second), f"need {rule}")
+            require(ok, "side_low, side_high", (first, second), f"need {rule}")
             for name in ("noise_uniform", "noise_normal"):
                 value = getattr(self, name).value(fraction)
-                _require(value >= 0, name, value, "it must not be negative")
+                require(value >= 0, name, value, "it must not be negative")
             erased = self.cutout.value(fraction)
-            _require(0 <= erased < 1, "cutout", erased, "use 0 (none) to below 1")
+            require(0 <= erased < 1, "cutout", erased, "use 0 (none) to below 1")
 
 
 @dataclass(frozen=True)
@@ -129,10 +170,10 @@ class PhaseConfig:
     mid-grey. With ``standardize`` the linear image is centred on zero and the slope is 1."""
 
     def __post_init__(self) -> None:
-        _require(self.squash_slope > 0, "squash_slope", self.squash_slope, "it must be positive")
+        require(self.squash_slope > 0, "squash_slope", self.squash_slope, "it must be positive")
         if self.value_range is not None:
             low, high = self.value_range
-            _require(low < high, "value_range", self.value_range, "use low < high")
+            require(low < high, "value_range", self.value_range, "use low < high")
 
 
 # Chosen by measurement: docs/results.md, "The default preset".
@@ -174,17 +215,17 @@ class MacoConfig:
     patience: int = 6
 
     def __post_init__(self) -> None:
-        _require(self.preset in get_args(Preset), "preset", self.preset, f"use {get_args(Preset)}")
-        _require(self.n_steps >= 1, "steps", self.n_steps, "use at least 1")
+        require(self.preset in get_args(Preset), "preset", self.preset, f"use {get_args(Preset)}")
+        require(self.n_steps >= 1, "steps", self.n_steps, "use at least 1")
         if self.canvas_px is not None:
-            _require(self.canvas_px >= 16, "canvas", self.canvas_px, "use at least 16 px")
+            require(self.canvas_px >= 16, "canvas", self.canvas_px, "use at least 16 px")
         for fraction in (0.0, 1.0):
             value = self.learning_rate.value(fraction)
-            _require(value >= 0, "learning_rate", value, "it must not be negative")
-        _require(self.sparsity >= 0, "sparsity", self.sparsity, "it must not be negative")
-        _require(self.frequency_knee > 0, "frequency_knee", self.frequency_knee, "must be > 0")
-        _require(self.tolerance >= 0, "tolerance", self.tolerance, "it must not be negative")
-        _require(self.patience >= 1, "patience", self.patience, "use at least 1")
+            require(value >= 0, "learning_rate", value, "it must not be negative")
+        require(self.sparsity >= 0, "sparsity", self.sparsity, "it must not be negative")
+        require(self.frequency_knee > 0, "frequency_knee", self.frequency_knee, "must be > 0")
+        require(self.tolerance >= 0, "tolerance", self.tolerance, "it must not be negative")
+        require(self.patience >= 1, "patience", self.patience, "use at least 1")
 
     def to_json(self) -> dict[str, Any]:
         """All settings as nested plain data."""
@@ -285,6 +326,20 @@ def preset(name: str) -> MacoConfig:
 ReportFormat = Literal["html", "pdf"]
 
 
+def require_judges(judges: tuple[str, ...]) -> None:
+    """Refuse judges that are named twice, or beside ``none``.
+
+    Raises:
+        UsageError: when they are.
+    """
+    twice = sorted({name for name in judges if judges.count(name) > 1})
+    if twice:
+        raise UsageError(f"--judge: {', '.join(twice)} came twice; name each judge once")
+    if "none" in judges and len(judges) > 1:
+        others = ", ".join(name for name in judges if name != "none")
+        raise UsageError(f"--judge: 'none' came with {others}; give 'none' alone, or judges")
+
+
 @dataclass(frozen=True)
 class InvertConfig:
     """Settings of one ``macoaudit invert``."""
@@ -329,25 +384,20 @@ class InvertConfig:
     is always tolerated as long as another one is fine."""
 
     def __post_init__(self) -> None:
-        _require(self.n_seeds >= 1, "--seeds", self.n_seeds, "use at least 1")
-        _require(self.seed >= 0, "--seed", self.seed, "use 0 or more")
-        _require(self.batch_size >= 1, "--batch-size", self.batch_size, "use at least 1")
-        _require(
+        require(self.n_seeds >= 1, "--seeds", self.n_seeds, "use at least 1")
+        require(self.seed >= 0, "--seed", self.seed, "use 0 or more")
+        require(self.batch_size >= 1, "--batch-size", self.batch_size, "use at least 1")
+        require(
             self.precision in ("fp32", "bf16"), "--precision", self.precision, "use fp32 or bf16"
         )
-        twice = sorted({name for name in self.judges if self.judges.count(name) > 1})
-        if twice:
-            raise UsageError(f"--judge: {', '.join(twice)} came twice; name each judge once")
-        if "none" in self.judges and len(self.judges) > 1:
-            others = ", ".join(name for name in self.judges if name != "none")
-            raise UsageError(f"--judge: 'none' came with {others}; give 'none' alone, or judges")
+        require_judges(self.judges)
         twice = sorted({name for name in self.layers if self.layers.count(name) > 1})
-        _require(not twice, "--layers", ",".join(self.layers), "name each layer once")
+        require(not twice, "--layers", ",".join(self.layers), "name each layer once")
         if (self.layers or self.depth_profile) and not self.measures:
             raise UsageError("--no-measures came with a depth profile, which is made of measures")
         k = self.plausibility_k
-        _require(k >= 1, "--neighbours", k, "use at least 1")
-        _require(0 <= self.max_bad_frac <= 1, "--max-bad", self.max_bad_frac, "use 0 to 1")
+        require(k >= 1, "--neighbours", k, "use at least 1")
+        require(0 <= self.max_bad_frac <= 1, "--max-bad", self.max_bad_frac, "use 0 to 1")
 
     @property
     def seeds(self) -> tuple[int, ...]:

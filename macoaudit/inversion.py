@@ -1,10 +1,7 @@
 """Feature inversion: images that give a layer the same activation as a reference image."""
 
-import hashlib
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -14,21 +11,19 @@ from macoaudit.config import MacoConfig
 from macoaudit.errors import UsageError
 from macoaudit.models import LoadedModel, activation_function, activations_and_logits, frozen
 from macoaudit.optimize import Activation, Optimized, Step, optimize
-from macoaudit.parametrization import (
-    build_fourier,
-    build_parametrization,
-    frequency_step,
+from macoaudit.parametrization import build_fourier, build_parametrization
+from macoaudit.search import (
+    autocast,
+    generators,
+    on_value_range,
+    step_scale,
 )
+from macoaudit.search import stream_seed as stream_seed
+from macoaudit.search import whole_view as whole_view
 from macoaudit.spectrum import Spectrum
 from macoaudit.targets import InversionObjective, checked_goal, cosine, without_direction
-from macoaudit.views import axis_weights
 
 Images = Float[Tensor, "image channel height width"]
-
-# Step of a Fourier coefficient where MACO's phase would move by one radian: 0.1 at the first step
-# of the default settings (Lucid: 0.05). Measured on the demo network: half of it stays further from
-# the reference; from 0.5 up pictures saturate, and other networks see something else in them.
-FOURIER_STEP = 0.2
 
 
 @dataclass(frozen=True)
@@ -50,42 +45,6 @@ class Inverted:
     n_steps: tuple[int, ...]
     converged: tuple[bool, ...]
     failures: tuple[str | None, ...]
-
-
-def stream_seed(key: str, seed: int, stream: str) -> int:
-    """Seed of one member's random stream, the same whatever else is in the batch or the run.
-
-    ``sha256(key, seed, stream)`` reduced to 63 bits; ``key`` is the image's digest.
-    """
-    digest = hashlib.sha256(f"{key}\n{seed}\n{stream}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
-
-
-def _generators(
-    members: Sequence[tuple[str, int]], stream: str, device: str
-) -> list[torch.Generator]:
-    return [
-        torch.Generator(device=device).manual_seed(stream_seed(key, seed, stream))
-        for key, seed in members
-    ]
-
-
-def _autocast(device: torch.device, precision: str) -> Callable[[], AbstractContextManager[object]]:
-    if precision == "fp32":
-        return nullcontext
-    return partial(torch.autocast, device.type, dtype=torch.bfloat16)
-
-
-def whole_view(
-    image_01: Float[Tensor, "batch channel height width"], size: tuple[int, int]
-) -> Float[Tensor, "batch channel view_height view_width"]:
-    """Resize the whole canvas to what the network sees; the identity when it has that size."""
-    if tuple(image_01.shape[-2:]) == size:
-        return image_01
-    zero, one = image_01.new_zeros(1), image_01.new_ones(1)
-    rows = axis_weights(zero, one, image_01.shape[-2], size[0], "clamp")[0]
-    columns = axis_weights(zero, one, image_01.shape[-1], size[1], "clamp")[0]
-    return rows @ image_01 @ columns.T
 
 
 def invert(
@@ -154,7 +113,7 @@ def invert(
         goal = reference if given is None else given.repeat_interleave(len(seeds), 0)
         problems = without_direction(goal)
         build = build_parametrization if parametrization == "maco" else build_fourier
-        images = build(spectrum, config, canvas, _generators(members, "phase", "cpu"), device)
+        images = build(spectrum, config, canvas, generators(members, "phase", "cpu"), device)
         start = whole_view(images.decode().image_01, view_size)
         start_similarity = cosine(read(start)[0].float().flatten(1), reference)
         result = optimize(
@@ -163,10 +122,10 @@ def invert(
             InversionObjective(goal, config.objective),
             config=config,
             view_size=view_size,
-            crop_generators=_generators(members, "crops", "cpu"),
-            noise_generators=_generators(members, "noise", str(device)),
-            step_scale=_step_scale(config, parametrization, canvas, device),
-            autocast=_autocast(device, precision),
+            crop_generators=generators(members, "crops", "cpu"),
+            noise_generators=generators(members, "noise", str(device)),
+            step_scale=step_scale(config, parametrization, canvas, device),
+            autocast=autocast(device, precision),
             on_step=on_step,
         )
         image_01 = (result.image_01 * 255).round() / 255
@@ -189,29 +148,7 @@ def _reader(
 
 def _activation(model: LoadedModel, layer: str, config: MacoConfig) -> Activation:
     """The network up to the layer, on the canvas' values or on the peers' value range."""
-    read = activation_function(model, layer)
-    if config.phase.value_range is None:
-        return read
-    low, high = config.phase.value_range
-    shape = (1, -1, 1, 1)
-    device = torch.device(model.device)
-    mean = torch.tensor(model.preprocessing.mean, device=device).view(shape)
-    std = torch.tensor(model.preprocessing.std, device=device).view(shape)
-    # The model's own normalisation is undone in advance, so that it sees low + (high - low) x.
-    return lambda view: read((low + (high - low) * view) * std + mean)
-
-
-def _step_scale(
-    config: MacoConfig,
-    parametrization: str,
-    canvas: tuple[int, int],
-    device: torch.device,
-) -> Tensor | None:
-    if parametrization == "fourier":  # its own scaling by frequency is in the coefficients
-        return torch.tensor(FOURIER_STEP, device=device)
-    if config.frequency_power == 0:
-        return None
-    return frequency_step(canvas, config.frequency_power, config.frequency_knee, device)
+    return on_value_range(activation_function(model, layer), model, config)
 
 
 def _collect(

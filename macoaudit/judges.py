@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from macoaudit.audit import comparable_judge
 from macoaudit.config import InvertConfig
+from macoaudit.drawing_config import VisualizeConfig
 from macoaudit.errors import LayerError, ModelError, UnreachableError
 from macoaudit.models import (
     IMAGENET_JUDGES,
@@ -47,7 +48,7 @@ class FeatureSpace:
     layer: str
 
 
-def load_judges(config: InvertConfig, model: LoadedModel) -> Judges:
+def load_judges(config: InvertConfig | VisualizeConfig, model: LoadedModel) -> Judges:
     """Load the judges of a run; one that cannot be had or used is a skipped check.
 
     Args:
@@ -105,7 +106,7 @@ def feature_space(model: LoadedModel, judges: Sequence[LoadedModel]) -> FeatureS
     )
 
 
-def _names(config: InvertConfig, model: LoadedModel) -> tuple[str, ...] | Skipped:
+def _names(config: InvertConfig | VisualizeConfig, model: LoadedModel) -> tuple[str, ...] | Skipped:
     """Give the judges' names, or say why there are none."""
     if config.judges == (NO_JUDGES,):
         return Skipped("transfer", "turned off with --judge none")
@@ -132,7 +133,7 @@ def _names(config: InvertConfig, model: LoadedModel) -> tuple[str, ...] | Skippe
 class _Loader:
     """Loads judges, from the cache where they are there; asks once whether there is a network."""
 
-    def __init__(self, config: InvertConfig) -> None:
+    def __init__(self, config: InvertConfig | VisualizeConfig) -> None:
         self._config = config
         self._network: bool | None = False if config.offline else None
 

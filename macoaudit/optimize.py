@@ -22,6 +22,7 @@ from macoaudit.errors import OptimizationError
 from macoaudit.parametrization import Decoded
 from macoaudit.priors import relative_variation_gradient
 from macoaudit.targets import Objective
+from macoaudit.transforms import AffineMap, draw_moves
 from macoaudit.views import ViewMap, draw_boxes, draw_cutouts, is_whole_view, noise_like
 
 Activation = Callable[[Float[Tensor, "view channel height width"]], Tensor]
@@ -237,6 +238,11 @@ class _ViewPlan:
     ) -> None:
         self.config = config
         boxes, cutouts = [], []
+        self._moves: Tensor | None = None
+        if config.views.affine is not None:
+            n_steps, n_views, affine = config.n_steps, config.views.n_crops, config.views.affine
+            moves = [draw_moves(affine, n_steps, n_views, generator) for generator in generators]
+            self._moves = torch.stack(moves).to(device)
         for generator in generators:
             boxes.append(draw_boxes(config.views, config.n_steps, generator))
             drawn = draw_cutouts(config.views, config.n_steps, generator)
@@ -248,13 +254,18 @@ class _ViewPlan:
     def select(self, index: Tensor) -> None:
         """Keep only some members."""
         self._boxes = self._boxes[index]
+        if self._moves is not None:
+            self._moves = self._moves[index]
         if self._cutouts is not None:
             self._cutouts = self._cutouts[index]
 
     def view_map(
         self, step: int, canvas: tuple[int, int], view_size: tuple[int, int]
-    ) -> ViewMap | None:
+    ) -> ViewMap | AffineMap | None:
         """Maps of one step, or None when every view is the whole canvas as it is."""
+        affine = self.config.views.affine
+        if affine is not None and self._moves is not None:
+            return AffineMap(self._moves[:, step], canvas, view_size, affine)
         boxes = self._boxes[:, step]
         cutouts = None if self._cutouts is None else self._cutouts[:, step]
         if cutouts is not None and bool((cutouts[..., 2] == 0).all()):

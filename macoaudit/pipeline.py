@@ -4,9 +4,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+import torch
+
 from macoaudit import __version__
-from macoaudit.audit import AuditedImage, Reference, audit_group
-from macoaudit.config import InvertConfig
+from macoaudit.audit import NOT_MEASURED, AuditedImage, Reference, audit_group
+from macoaudit.config import InvertConfig, ReportFormat
 from macoaudit.environment import device_name, versions
 from macoaudit.errors import ImageError, ReportError, UsageError
 from macoaudit.images import (
@@ -47,17 +49,33 @@ class Progress:
     step: Step | None = None
     n_under_way: int = 0
     """Images that the step is of."""
+    noun: str = "images"
 
 
 @dataclass
-class _Clock:
+class Clock:
     """Wall time by stage, in seconds."""
 
     stages: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
 
     def timed(self, stage: str, began: float) -> None:
+        """Add the time since ``began`` to a stage."""
         self.stages[stage] = self.stages.get(stage, 0.0) + time.perf_counter() - began
+
+
+def volatile_facts(
+    clock: Clock, device: torch.device, command_line: Sequence[str]
+) -> dict[str, object]:
+    """Collect the facts that differ between equal runs."""
+    return {
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clock.started)),
+        "wall_s": round(time.time() - clock.started, 3),
+        "stages": {name: round(value, 3) for name, value in clock.stages.items()},
+        "device": device_name(device),
+        "versions": versions(),
+        "command_line": list(command_line),
+    }
 
 
 def run_invert(
@@ -91,7 +109,7 @@ def run_invert(
     if "pdf" in config.formats:
         require_pdf()  # a missing library is found before the first inversion, not after the last
     tell = on_progress or (lambda progress: None)
-    clock = _Clock()
+    clock = Clock()
     began = time.perf_counter()
     tell(Progress("load", 0, len(files)))
     setup = prepare(config)
@@ -100,7 +118,8 @@ def run_invert(
     try:
         folder = job.invert()
         job.measure(folder)
-        run = _render(job.record(command_line), config, folder, clock, tell)
+        tell(Progress("report", len(files), len(files)))
+        run = render_reports(job.record(command_line), config.formats, folder, clock)
         folder.write_results(run)
     except KeyboardInterrupt:
         if job.folder is not None:
@@ -127,7 +146,7 @@ class _Job:
         self,
         setup: Setup,
         files: Sequence[ImageFile],
-        clock: _Clock,
+        clock: Clock,
         tell: Callable[[Progress], None],
     ) -> None:
         self.folder: RunFolder | None = None
@@ -242,9 +261,11 @@ class _Job:
             for judge, reason in zip(setup.prototype_judges, setup.not_by_class, strict=True)
             if judge.name not in judged
         ]
-        skipped = [*setup.skipped, *by_prototype, *self._skipped]
+        skipped = [*setup.skipped, *by_prototype, *self._skipped, *_no_trust(config)]
         if interrupted:
             skipped.append(Skipped("invert", "the run was interrupted"))
+            if config.measures:
+                images = tuple(_unmeasured(image) for image in images)
         return Run(
             command="invert",
             status="incomplete" if interrupted or not n_ok or too_many else "complete",
@@ -263,14 +284,7 @@ class _Job:
             skipped=tuple(skipped),
             trust=self._trust,
             summary={**_summary(images), **measured_summary(images)},
-            volatile={
-                "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._clock.started)),
-                "wall_s": round(time.time() - self._clock.started, 3),
-                "stages": {name: round(value, 3) for name, value in self._clock.stages.items()},
-                "device": device_name(setup.model.device),
-                "versions": versions(),
-                "command_line": list(command_line),
-            },
+            volatile=volatile_facts(self._clock, setup.model.device, command_line),
         )
 
 
@@ -301,6 +315,24 @@ def _unused(file: ImageFile, sha256: str | None, status: ImageStatus, reason: st
     )
 
 
+def _unmeasured(image: ImageAudit) -> ImageAudit:
+    """Say of an image without measures that the interruption is why."""
+    reason = "the run was interrupted before this image was measured"
+    if isinstance(image.retention, Skipped) and image.retention.reason == NOT_MEASURED:
+        image = replace(image, retention=Skipped("retention", reason))
+    if isinstance(image.plausibility, Skipped) and image.plausibility.reason == NOT_MEASURED:
+        image = replace(image, plausibility=Skipped("plausibility", reason))
+    return image
+
+
+def _no_trust(config: InvertConfig) -> tuple[Skipped, ...]:
+    """Say that there is no trust panel, where it was not wanted."""
+    if config.trust and config.measures:
+        return ()
+    option = "--no-measures" if config.trust else "--no-trust"
+    return (Skipped("trust panel", f"not run: turned off with {option}"),)
+
+
 def _summary(images: Sequence[ImageAudit]) -> dict[str, object]:
     similarities = [image.similarity for image in images if image.similarity is not None]
     return {
@@ -314,17 +346,22 @@ def _summary(images: Sequence[ImageAudit]) -> dict[str, object]:
     }
 
 
-def _render(
-    run: Run,
-    config: InvertConfig,
-    folder: RunFolder,
-    clock: _Clock,
-    tell: Callable[[Progress], None],
+def render_reports(
+    run: Run, formats: Sequence[ReportFormat], folder: RunFolder, clock: Clock
 ) -> Run:
-    """Render the reports; one that fails is a note in the record, never a lost run."""
-    tell(Progress("report", len(run.images), len(run.images)))
+    """Render the reports; one that fails is a note in the record, never a lost run.
+
+    Args:
+        run: the record.
+        formats: what to write.
+        folder: the run folder.
+        clock: wall times so far; those of the reports are added.
+
+    Returns:
+        The record with the wall times up to here, and errors where a report failed.
+    """
     errors = []
-    for name in config.formats:
+    for name in formats:
         began = time.perf_counter()
         try:
             (write_html if name == "html" else write_pdf)(run, folder.path)

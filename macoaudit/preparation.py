@@ -72,7 +72,7 @@ def prepare(config: InvertConfig) -> Setup:
         allow_pickle=config.allow_pickle,
         offline=config.offline,
     )
-    _check_channels(model, spectrum)
+    check_channels(model, spectrum)
     shape = resolve_layer(model, config.layer).shape  # a wrong name is found before the judges load
     judges = load_judges(config, model)
     return Setup(
@@ -98,7 +98,13 @@ def _depth(config: InvertConfig, model: LoadedModel) -> tuple[str, ...]:
     return chosen if not chosen or config.layer in chosen else (*chosen, config.layer)
 
 
-def _check_channels(model: LoadedModel, spectrum: Spectrum) -> None:
+def check_channels(model: LoadedModel, spectrum: Spectrum) -> None:
+    """Make sure that a network takes photographs, and that the spectrum has its channels.
+
+    Raises:
+        ModelError: when it takes images of another kind.
+        UsageError: when the spectrum has other channels.
+    """
     channels, held = model.preprocessing.channels, spectrum.magnitude.shape[0]
     if channels not in (1, 3):
         raise ModelError(

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from macoaudit.audit import invert_group
 from macoaudit.environment import is_out_of_memory
 from macoaudit.errors import ImageError, OptimizationError
 from macoaudit.images import digest, load_bytes, read_image, read_natural, to_png_bytes
-from macoaudit.inversion import invert
 from macoaudit.measuring import Context, Pictures, build_context, measure_image, trust_checks
 from macoaudit.measuring.image import DepthResult
 from macoaudit.optimize import Step
@@ -42,13 +42,25 @@ Tell = Callable[[Stage, int, int, Step | None, int], None]
 @contextmanager
 def memory_explained(setup: Setup) -> Iterator[None]:
     """Turn running out of memory into a message that says what to do."""
+    with batch_memory_explained(setup.config.batch_size, setup.model.device):
+        yield
+
+
+@contextmanager
+def batch_memory_explained(batch_size: int, device: torch.device) -> Iterator[None]:
+    """Turn running out of memory into a message that says what to do.
+
+    Args:
+        batch_size: images at a time.
+        device: where they are.
+    """
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         raise OptimizationError(
-            f"--batch-size {setup.config.batch_size}: the memory of {setup.model.device} is full. "
+            f"--batch-size {batch_size}: the memory of {device} is full. "
             "Give a smaller --batch-size; finished images are kept"
         ) from error
 
@@ -160,15 +172,13 @@ class Stages:
     ) -> dict[str, Any]:
         setup, config = self.setup, self.setup.config
         pictures = self._pictures()
-        result = invert(
+        result = invert_group(
             setup.model,
             torch.stack([pictures.reference(image) for image in group]),
             keys=[image.sha256 or image.id for image in group],
+            config=config,
             spectrum=setup.spectrum,
-            config=config.maco,
-            seeds=config.seeds,
             layer=layer,
-            precision=config.precision,
             on_step=on_step,
         )
         found: dict[str, Any] = {}

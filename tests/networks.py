@@ -1,7 +1,9 @@
 """Small networks for model cards with a factory, well-behaved and otherwise, and their cards."""
 
+import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -77,20 +79,72 @@ class Dead(Small):
         return features * 0 + 1
 
 
+class Biased(Small):
+    """Black gives zeros at ``body`` and ones behind it."""
+
+    def features(self, features: Tensor, image: Tensor) -> Tensor:
+        return features + 1
+
+
+class Bursting(Small):
+    """A layer of 8 x 8 places is infinite for a white image; what the classifier takes is not."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.places = nn.Identity()
+
+    def features(self, features: Tensor, image: Tensor) -> Tensor:
+        white = image.flatten(1).amin(1) > 0.99
+        pooled = nn.functional.adaptive_avg_pool2d(image, 8)
+        self.places(torch.where(white[:, None, None, None], torch.inf, pooled))
+        return features
+
+
+class Pixels(nn.Module):
+    """A classifier on pixels, as they are or after a step that loses something of them."""
+
+    def __init__(self, lose: str = "nothing", classes: int = 4, side_px: int = SIDE_PX):
+        super().__init__()
+        self.lose = lose
+        grey = lose == "color"
+        places = 8 * 8 if lose == "detail" else side_px**2
+        generator = torch.Generator().manual_seed(0)
+        self.filters = nn.Conv2d(3, 48, 5, stride=2, bias=False)
+        width = 48 if lose == "layout" else places * (1 if grey else 3)
+        self.head = nn.Linear(width, classes)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) / 7)
+
+    def forward(self, image: Tensor) -> Tensor:
+        match self.lose:
+            case "color":
+                luma = image.new_tensor([0.299, 0.587, 0.114])
+                image = (image * luma[:, None, None]).sum(1) - 0.45
+            case "detail":
+                image = nn.functional.adaptive_avg_pool2d(image, 8) - 0.45
+            case "layout":
+                image = self.filters(image - 0.45).relu().mean((2, 3))
+            case _:
+                image = image - 0.45
+        return self.head(image.flatten(1))
+
+
 def broken() -> nn.Module:
     raise KeyError("no such recipe")
 
 
 def write_card(
-    folder: Path, factory: str = "Small", *, name: str = "net", extra: str = "", **kwargs: float
+    folder: Path, factory: str = "Small", *, name: str = "net", extra: str = "", **kwargs: Any
 ) -> Path:
     """Write a model card for one of the factories."""
+    side = int(kwargs.get("side_px", SIDE_PX))
     channels, classes = int(kwargs.get("channels", 3)), int(kwargs.get("classes", 4))
-    numbers = "\n".join(f"{key} = {value}" for key, value in kwargs.items())
+    numbers = "\n".join(f"{key} = {json.dumps(value)}" for key, value in kwargs.items())
     path = folder / f"{name}.toml"
     path.write_text(
         f'factory = "networks:{factory}"\nnum_classes = {classes}\n{extra}\n[kwargs]\n{numbers}\n'
-        f"[preprocessing]\ninput_size = [{channels}, {SIDE_PX}, {SIDE_PX}]\n"
+        f"[preprocessing]\ninput_size = [{channels}, {side}, {side}]\n"
         f"mean = {[0.0] * channels}\nstd = {[1.0] * channels}\ncrop_pct = 1.0\n"
         'interpolation = "bilinear"\n'
     )

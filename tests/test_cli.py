@@ -47,7 +47,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def invert(*more: str, photos: str = "photos", out: str = "run") -> list[str]:
     """A short run; later options win over the first ones."""
     base = ["invert", photos, "--model", "net.toml", "--steps", "2", "--seeds", "1"]
-    return [*base, "--format", "none", "--out", out, "--device", "cpu", *more]
+    base += ["--format", "none", "--out", out, "--device", "cpu", "--no-measures"]
+    return [*base, *more]
 
 
 def refused(capsys: pytest.CaptureFixture[str], arguments: list[str], *said: str) -> str:
@@ -148,6 +149,11 @@ class TestUsage:
             (invert("--spectrum", "no.st"), ("spectrum: no.st is not a readable",)),
             (invert("--judge", "a", "--judge", "a"), ("--judge: a came twice",)),
             (invert("--judge", "a", "--judge", "none"), ("--judge: 'none' came with a",)),
+            (invert("--measures", "--layers", "body,,x"), ("--layers is 'body,,x'", "commas")),
+            (invert("--measures", "--layers", "body,body"), ("--layers is 'body,body'",)),
+            (invert("--measures", "--layers", "bdy"), ("bdy", "no such layer", "body")),
+            (invert("--layers", "body"), ("--no-measures came with a depth profile",)),
+            (invert("--depth-profile"), ("--no-measures came with a depth profile",)),
             (invert("--neighbours", "0"), ("--neighbours is 0; use at least 1",)),
             (invert("--reference", "nowhere"), ("--reference: nowhere cannot be found",)),
             (invert("--reference", "empty"), ("--reference: no image in empty", ".jpg")),
@@ -276,12 +282,27 @@ class TestInvert:
     def test_what_was_not_checked_is_said_with_each_reason_once(self, desk, capsys):
         assert run(invert("--judge", "none")) == 0
         lines = capsys.readouterr().err.splitlines()
-        start = lines.index("7 checks were skipped:")  # one of the run, two of each of three images
+        start = lines.index("8 checks were skipped:")  # two of the run, two of each of three images
         assert lines[start + 1].startswith("  plausibility: ")
         assert lines[start + 1].endswith(" (3 times)")
         assert lines[start + 2].startswith("  retention: ")
         assert lines[start + 3] == "  transfer: turned off with --judge none"
-        assert lines[start + 4].startswith("complete: 3 of 3 images")
+        assert lines[start + 4] == "  trust panel: not run: turned off with --no-measures"
+        assert lines[start + 5].startswith("complete: 3 of 3 images")
+
+    def test_measures_and_a_depth_profile(self, desk, capsys):
+        options = ("--measures", "--no-trust", "--layers", "body.0, body", "--format", "json")
+        assert run(invert(*options, "--judge", "none")) == 0
+        captured = capsys.readouterr()
+        record = json.loads(captured.out)
+        assert record["trust"] == []
+        assert record["config"]["layers"] == ["body.0", "body"]
+        for image in record["images"]:
+            layers = [point["layer"] for point in image["depth"]]
+            assert layers == ["body.0", "body", "penultimate"]
+            assert image["retention"]["n_seeds"] == 1
+        assert "  trust panel: not run: turned off with --no-trust" in captured.err
+        assert "other natural images are too few" in captured.err
 
     def test_a_judge_that_cannot_be_had_is_no_error(self, desk, capsys):
         assert run(invert("--judge", "none.toml")) == 0

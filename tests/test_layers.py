@@ -13,11 +13,12 @@ PACKAGE = Path(macoaudit.__file__).parent
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("config", "results", "preprocessing", "files", "environment"),
-    ("images", "models", "spectrum"),
+    ("images", "models", "spectrum", "directions", "drawing_config"),
     (
         "targets",
         "parametrization",
         "views",
+        "transforms",
         "pyramid",
         "priors",
         "metrics",
@@ -25,6 +26,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "retention",
     ),
     ("optimize",),
+    ("search",),
     ("inversion", "visualize", "concepts", "lens"),
     ("trust", "baseline"),
     ("shortcuts",),
@@ -34,6 +36,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("engines", "gate", "report", "measuring"),
     ("stages",),
     ("pipeline",),
+    ("visualization",),
     ("cli",),
 )
 ROW_OF = {module: row for row, modules in enumerate(ROWS) for module in modules}

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import torch
 from networks import write_card, write_flat, write_photo
+from starts import by_path, document, pictures, settings
 
 from macoaudit import pipeline
 from macoaudit.audit import Reference
-from macoaudit.config import InvertConfig, MacoConfig
 from macoaudit.errors import (
     ImageError,
     ModelError,
@@ -38,32 +38,6 @@ def photos(tmp_path: Path) -> Path:
     for index in range(N_PHOTOS):
         write_photo(tmp_path / "photos" / f"p{index}.png", index)
     return tmp_path / "photos"
-
-
-def settings(photos: Path, out: str = "run", card: str = "Small", **changes: Any) -> InvertConfig:
-    """A short run of a small network in the test's own folder."""
-    kwargs = changes.pop("kwargs", {})
-    steps = changes.pop("steps", 3)
-    extra = changes.pop("extra", "")
-    model = write_card(photos.parent, card, name=card, extra=extra, **kwargs)
-    base = {"images": (photos,), "model": str(model), "out": photos.parent / out, "formats": ()}
-    base["n_seeds"] = 1
-    return InvertConfig(**{**base, "maco": MacoConfig(n_steps=steps), "batch_size": 2, **changes})
-
-
-def document(out: Path) -> dict[str, Any]:
-    """The record without its volatile part, as text that can be compared byte by byte."""
-    record = json.loads((out / "results.json").read_text())
-    del record["volatile"]
-    return record
-
-
-def pictures(out: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*.png"))}
-
-
-def by_path(run: Run) -> dict[str, ImageAudit]:
-    return {image.path: image for image in run.images}
 
 
 def interrupt_at(done_images: int) -> Callable[[Progress], None]:
@@ -347,14 +321,14 @@ class TestNetworks:
         judge = write_card(photos.parent, name="judge", classes=3)
         run = run_invert(settings(photos, judges=(str(judge),)))
         assert run.status == "complete"
-        assert [entry.check for entry in run.skipped] == ["transfer"]
+        assert [entry.check for entry in run.skipped] == ["transfer", "trust panel"]
         assert "its 3 classes are not the 4" in run.skipped[0].reason
 
     def test_a_judge_that_is_not_there_is_a_check_that_was_not_made(self, photos):
         there = write_card(photos.parent, name="there", seed=1)
         run = run_invert(settings(photos, judges=("nothing.toml", str(there))))
         assert run.status == "complete"
-        assert [entry.check for entry in run.skipped] == ["transfer"]
+        assert [entry.check for entry in run.skipped] == ["transfer", "trust panel"]
         assert run.skipped[0].reason.startswith("judge nothing.toml: there is no such model card")
         assert {row.judge for image in run.images for row in image.transfer} == {"there"}
 

@@ -29,16 +29,58 @@ from macoaudit.results import (
     Run,
     SeedPlausibility,
     Skipped,
+    TargetTerm,
+    TargetTransfer,
     Transfer,
     TrustCheck,
+    Visualization,
     from_json,
     to_json,
+    visualizations_from_json,
+    visualizations_to_json,
 )
 from macoaudit.store import RunFolder, digest_json, read_results
 
 KEY, OTHER = digest_json("this run"), digest_json("another run")
 UNIT = digest_json({"image": 1, "seed": 2})
 SCHEMA = json.loads((Path(macoaudit.__file__).parent / "data/results.schema.json").read_text())
+
+
+def example_visualizations() -> tuple[Visualization, ...]:
+    term = TargetTerm(1.0, "logit", "logits", 2, None, None, "dot", None, "cat (logit 2)")
+    other = TargetTerm(-0.5, "direction", "conv", 0, (1, 2), "cls", "cosine", "1" * 64, "probe")
+    drawn = Visualization(
+        id="logit-2",
+        name="cat (logit 2)",
+        terms=(term,),
+        method="maco",
+        seed=3,
+        status="ok",
+        reason=None,
+        score=8.5,
+        start_score=-0.5,
+        image_score=None,
+        similarity=None,
+        prediction=Prediction(2, "cat", 0.9),
+        n_steps=64,
+        converged=False,
+        transfer=(TargetTransfer("judge", True, True, 1, 3, 0.75, 0.25),),
+        files={k: f"images/logit-2/{k}-3.png" for k in ("image", "transparency", "masked")},
+    )
+    dead = dataclasses.replace(
+        drawn,
+        terms=(term, other),
+        status="dead",
+        reason="zero gradient",
+        image_score=1.5,
+        similarity=0.5,
+        prediction=None,
+        transfer=(),
+        skipped=(Skipped("transfer", "judge x is not finite"),),
+        files={},
+    )
+    failed = dataclasses.replace(dead, status="failed", score=None, start_score=None)
+    return drawn, dead, failed
 
 
 def example_run() -> Run:
@@ -99,6 +141,7 @@ def example_run() -> Run:
         summary={"n_images": 2, "n_ok": 1},
         volatile={"wall_s": 1.5},
         trust=measured.trust(),
+        visualizations=example_visualizations(),
     )
 
 
@@ -294,6 +337,15 @@ class TestResults:
         run = example_run()
         assert from_json(json.loads(json.dumps(to_json(run)))) == run
 
+    def test_visualisations_come_back_alone(self):
+        documents = visualizations_to_json(example_visualizations())
+        assert visualizations_from_json(json.loads(json.dumps(documents))) == (
+            example_visualizations()
+        )
+        del documents[0]["score"]
+        with pytest.raises(StoreError, match="a visualisation does not fit schema version 1"):
+            visualizations_from_json(documents)
+
     def test_the_text_is_in_one_form(self, folder):
         text = folder.write_results(example_run()).read_text()
         document = json.loads(text)
@@ -357,6 +409,9 @@ class TestSchema:
             (Plausibility, SCHEMA["$defs"]["plausibility"]),
             (Exemplar, SCHEMA["$defs"]["exemplar"]),
             (TrustCheck, SCHEMA["$defs"]["trust_check"]),
+            (TargetTerm, SCHEMA["$defs"]["target_term"]),
+            (TargetTransfer, SCHEMA["$defs"]["target_transfer"]),
+            (Visualization, SCHEMA["$defs"]["visualization"]),
         ],
     )
     def test_has_every_field_of_every_record(self, record, definition):
@@ -385,6 +440,15 @@ class TestSchema:
             (("images", 2, "plausibility", "percentile"), -0.1),
             (("images", 2, "transfer", 0, "method"), "guess"),
             (("trust", 0, "outcome"), "fine"),
+            (("visualizations", 0, "status"), "grey"),
+            (("visualizations", 0, "reason"), "but it is ok"),
+            (("visualizations", 0, "score"), None),
+            (("visualizations", 0, "files"), {}),
+            (("visualizations", 0, "terms"), []),
+            (("visualizations", 0, "transfer", 0, "rank"), 0),
+            (("visualizations", 1, "reason"), None),
+            (("visualizations", 1, "files"), {"image": "images/x.png"}),
+            (("visualizations", 1, "terms", 1, "place"), [1]),
         ],
     )
     def test_refuses_what_is_wrong(self, path, value):

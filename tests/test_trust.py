@@ -369,8 +369,13 @@ def test_the_path_needs_classes_of_two():
     model = loaded(Fooling(False))
     assert "no two images share a class" in layer_path(model, data, natural).reason
     assert layer_path(model, data, "no folder of classes").reason == "no folder of classes"
-    data, natural = planted_path(n_classes=1)
-    assert "of one class" in layer_path(model, data, natural, layers=LAYERS).reason
+    for n_classes in (1, 3):
+        data, natural = planted_path(n_classes=n_classes)
+        reason = layer_path(model, data, natural, layers=LAYERS).reason
+        assert reason.startswith(f"{n_classes} images of {n_classes} classes have another image")
+        assert reason.endswith("4 of two classes or more are needed")
+    data, natural = planted_path(n_classes=4)
+    assert layer_path(model, data, natural, layers=LAYERS).outcome != "skipped"
 
 
 def test_ranks_give_spearmans_correlation():
@@ -427,6 +432,7 @@ def test_features_are_those_of_the_network_at_its_own_size(demo, tiny_resnet):
 def test_the_whole_panel_on_the_packaged_network(demo, samples, data):
     images, classes = samples
     steps = []
+    compared = made_by(demo, images[:8:2], classes=classes[:8:2])  # four: the fewest for the path
     natural = NaturalImages(
         images, [f"image {i // 2}" if i % 2 == 0 else f"n{i}" for i in range(len(images))], classes
     )
@@ -438,6 +444,7 @@ def test_the_whole_panel_on_the_packaged_network(demo, samples, data):
         natural=natural,
         spectrum=SETTINGS.spectrum,
         config=CONFIG,
+        compared=compared,
         on_step=lambda check, step: steps.append(check),
     )
     assert tuple(check.name for check in checks) == CHECKS

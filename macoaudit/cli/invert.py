@@ -102,7 +102,7 @@ def command(
 ) -> int:
     """Invert each image's activations and report what the network kept."""
     formats, with_json = parse_formats(report_format)
-    size, share, maco = _batch_size(batch_size), _share(max_bad), _maco(compat, steps)
+    size, share, maco = parse_batch_size(batch_size), _share(max_bad), _maco(compat, steps)
     place = choose_device(device)
     config = InvertConfig(
         images=tuple(images),
@@ -148,7 +148,7 @@ def _run_folder(out: Path | None, model: str) -> Path:
             "--out is '-'; invert writes a folder. Give one, and --format json to have its record "
             "on stdout as well"
         )
-    return out or Path("runs") / f"invert-{_slug(model)}"
+    return out or Path("runs") / f"invert-{model_slug(model)}"
 
 
 def _layers(text: str | None) -> tuple[str, ...]:
@@ -165,13 +165,18 @@ def _maco(compat: str, steps: int | None) -> MacoConfig:
     return config if steps is None else replace(config, n_steps=steps)
 
 
-def _slug(model: str) -> str:
+def model_slug(model: str) -> str:
+    """Turn a model's name into a part of a folder's name."""
     name = Path(model).stem if model.endswith(".toml") else model
     return "".join(c if c.isalnum() or c in "._-" else "-" for c in name)
 
 
-def _batch_size(text: str) -> int | None:
-    """Parse ``--batch-size``; None for ``auto``: 8 fills two CPU cores, a GPU wants more rows."""
+def parse_batch_size(text: str) -> int | None:
+    """Parse ``--batch-size``; None for ``auto``: 8 fills two CPU cores, a GPU wants more rows.
+
+    Raises:
+        UsageError: for anything else than ``auto`` or a number from 1.
+    """
     if text == "auto":
         return None
     if not text.isdecimal() or int(text) < 1:
@@ -216,7 +221,7 @@ def show(run: Run, config: InvertConfig, quiet: bool) -> None:
     bad = summary["n_images"] - summary["n_ok"]
     if not quiet:
         to_stderr().print(_table(run))
-        _say_skipped(run)
+        say_skipped(run)
     line = f"{run.status}: {summary['n_ok']} of {summary['n_images']} images, {similarity}"
     say(line + (f", {bad} not usable" if bad else ""))
     for error in run.volatile.get("report_errors", []):
@@ -227,7 +232,7 @@ def show(run: Run, config: InvertConfig, quiet: bool) -> None:
                 say(str(config.out / name))
 
 
-def _say_skipped(run: Run) -> None:
+def say_skipped(run: Run) -> None:
     """Say how many checks were not made, and each reason once."""
     skipped = skipped_checks(run)
     total = sum(skipped.values())

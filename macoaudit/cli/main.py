@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from macoaudit import __version__
-from macoaudit.cli import invert, models, report, spectrum
+from macoaudit.cli import invert, models, report, spectrum, visualize
 from macoaudit.cli.console import fail
 from macoaudit.errors import MacoauditError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
     help="Feature inversion and model auditing: what did this network actually learn?",
 )
 app.command("invert")(invert.command)
+app.command("visualize")(visualize.command)
 app.command("spectrum")(spectrum.command)
 app.command("models")(models.command)
 app.command("report")(report.command)
@@ -114,7 +115,7 @@ def run(arguments: list[str]) -> int:
         if code != 130:
             return code
         kept = "; finished images are kept, the same command goes on from there"
-        again = kept if "invert" in arguments[:1] else ""
+        again = kept if arguments[:1] in (["invert"], ["visualize"]) else ""
         if signals.terminated:
             return fail(f"terminated{again}", 143)
         return fail(f"interrupted{again}", 130)

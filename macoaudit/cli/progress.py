@@ -11,6 +11,7 @@ from macoaudit.pipeline import Progress as Told
 _STAGES = {
     "load": "Loading the model",
     "invert": "Inverting",
+    "draw": "Drawing",
     "depth": "Inverting at other layers",
     "measure": "Measuring",
     "trust": "Running the trust panel",
@@ -53,7 +54,7 @@ class ProgressBar:
         """Show where the run is."""
         step = told.step
         fraction = 0.0 if step is None else told.n_under_way * step.step / step.n_steps
-        detail = f"{told.done_images}/{told.n_images} images"
+        detail = f"{told.done_images}/{told.n_images} {told.noun}"
         if step is not None:
             detail += f", step {step.step}/{step.n_steps}, score {step.mean_score:.3f}"
         self._bar.update(

@@ -15,7 +15,7 @@ from macoaudit.measuring.pictures import Pictures
 from macoaudit.models import (
     PENULTIMATE,
     activation_function,
-    content_layer,
+    content_layers,
     grid_function,
     logits_function,
 )
@@ -37,7 +37,8 @@ _WIDEST = 8192
 class Nulls:
     """Random-phase images of the run's spectrum, and what is compared of them."""
 
-    features: Float[Tensor, "null channel rows columns"]
+    features: tuple[Tensor, ...]
+    """At each content layer, shape (null, channel, rows, columns)."""
     traits: Traits
     logits: Float[Tensor, "null num_classes"]
 
@@ -47,7 +48,8 @@ class Donor:
     """One image whose inversions are part of other images' baseline."""
 
     id: str
-    features: Float[Tensor, "seed channel rows columns"]
+    features: tuple[Tensor, ...]
+    """Of its inversions at each content layer, shape (seed, channel, rows, columns)."""
 
 
 @dataclass(frozen=True)
@@ -83,27 +85,36 @@ class Context:
     setup: Setup
     pictures: Pictures
     space: str
-    """Name of the content space."""
-    content: Batch
-    """Images to grids of content features."""
+    """Names of the content layers."""
+    content: tuple[Batch, ...]
+    """Images to grids of features, one function a content layer, the finest grid first."""
     activation: Batch
     """Images to activations at the audited layer, flattened."""
     compact: Batch
     """The same, averaged over places where it is wide: what images are compared by."""
     logits: Batch | None
-    center: Float[Tensor, " channel"]
+    centers: tuple[Tensor, ...]
+    """Mean feature of natural images at each content layer, shape (channel,)."""
     nulls: Nulls
     donors: tuple[Donor, ...]
     natural: Natural
     skipped: tuple[Skipped, ...]
 
 
-def _content(setup: Setup) -> tuple[str, Batch]:
+def _content(setup: Setup) -> tuple[str, tuple[Batch, ...]]:
     model, size = setup.model, setup.config.batch_size
-    layer = content_layer(model)
-    if layer is None:
-        return "image patches", patch_features
-    return layer.name, in_batches(model, grid_function(model, layer.name), size)
+    names = [layer.name for layer in content_layers(model)]
+    if not names:
+        return "image patches", (patch_features,)
+    return ", ".join(names), tuple(
+        in_batches(model, grid_function(model, name), size) for name in names
+    )
+
+
+def _center(references: Tensor) -> Tensor:
+    """Mean feature over images and places, without images whose features overflow."""
+    mean: Tensor = references[torch.isfinite(references.flatten(1)).all(1)].mean((0, 2, 3))
+    return mean
 
 
 def spread(count: int, chosen: int) -> list[int]:
@@ -137,18 +148,24 @@ def build_context(
     if model.num_classes:
         logits = in_batches(model, logits_function(model), config.batch_size)
     null_01 = random_phase_images(model, setup.spectrum, config.maco, N_NULL)
-    null_features = content(null_01)
-    grid = (int(null_features.shape[-2]), int(null_features.shape[-1]))
+    null_features = tuple(read_grid(null_01) for read_grid in content)
+    grid = (int(null_features[0].shape[-2]), int(null_features[0].shape[-1]))
     nulls = Nulls(
         null_features,
         traits(null_01, grid),
         null_01.new_zeros(N_NULL, 0) if logits is None else logits(null_01),
     )
     chosen = [images[position] for position in spread(len(images), N_DONORS + 1)]
-    donors = tuple(Donor(image.id, content(pictures.inversions(image))) for image in chosen)
-    centers = content(torch.stack([pictures.reference(image) for image in chosen]))
+    donors = []
+    for image in chosen:
+        inversion_01 = pictures.inversions(image)
+        features = tuple(read_grid(inversion_01) for read_grid in content)
+        # An image whose features overflow has no map, and must not take the others' with it.
+        if all(bool(torch.isfinite(item).all()) for item in features):
+            donors.append(Donor(image.id, features))
+    reference_01 = torch.stack([pictures.reference(image) for image in chosen])
     if len(chosen) == 1:
-        centers = torch.cat([centers, null_features])
+        reference_01 = torch.cat([reference_01, null_01])
     natural, skipped = _natural(setup, images, references, pictures, compact, logits)
     return Context(
         setup=setup,
@@ -158,9 +175,9 @@ def build_context(
         activation=activation,
         compact=compact,
         logits=logits,
-        center=centers.mean((0, 2, 3)),
+        centers=tuple(_center(read_grid(reference_01)) for read_grid in content),
         nulls=nulls,
-        donors=donors,
+        donors=tuple(donors),
         natural=natural,
         skipped=skipped,
     )

@@ -33,6 +33,7 @@ from macoaudit.retention import (
     faithfulness,
     likeness,
     matched_places,
+    pooled_map,
     retained,
     traits,
 )
@@ -66,24 +67,25 @@ class _Subject:
         setup = context.setup
         ceiling_01 = own_phases(setup.model, setup.spectrum, setup.config.maco, self.reference_01)
         both = torch.stack([self.reference_01, ceiling_01])
-        self.features, ceiling_features = context.content(both)
+        self.features, ceiling_features = context.content[0](both)
         self.traits = traits(both[:1], self.grid)
         self.ceiling = self._likeness(ceiling_features[None], traits(both[1:], self.grid))
-        self.null = self._likeness(context.nulls.features, context.nulls.traits)
+        self.null = self._likeness(context.nulls.features[0], context.nulls.traits)
         self.logits = None if context.logits is None else context.logits(both[:1])[0]
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Rows and columns of the content space."""
+        """Rows and columns of the finest content layer."""
         return int(self.features.shape[-2]), int(self.features.shape[-1])
 
     def _likeness(self, features: Tensor, other: Traits) -> Mapping[str, Tensor]:
         return likeness(
-            self.traits, other, matched_places(self.features, features, self.context.center)
+            self.traits, other, matched_places(self.features, features, self.context.centers[0])
         )
 
-    def attributes(self, inversion_01: Tensor, features: Tensor) -> Attributes:
+    def attributes(self, inversion_01: Tensor) -> Attributes:
         """Retention of every attribute by inversions of this image."""
+        features = self.context.content[0](inversion_01)
         observed = self._likeness(features, traits(inversion_01, self.grid))
         generator = self.generator("bootstrap")
         measured: dict[str, Retained | Skipped] = {
@@ -124,11 +126,17 @@ class _Subject:
         key = self.image.sha256 or self.image.id
         return torch.Generator().manual_seed(stream_seed(key, 0, purpose))
 
-    def map(self, features: Tensor) -> tuple[ContentMap, int]:
+    def map(self, inversion_01: Tensor) -> tuple[ContentMap, int]:
         """The map of this image's inversions, and the number of other images in its baseline."""
-        donors = [d.features for d in self.context.donors if d.id != self.image.id][:N_DONORS]
-        baseline = torch.stack(donors) if donors else self.context.nulls.features[:, None]
-        return content_map(self.features, features, baseline, self.context.center), len(donors)
+        context = self.context
+        donors = [d.features for d in context.donors if d.id != self.image.id][:N_DONORS]
+        maps = []
+        for place, read in enumerate(context.content):
+            rows = read(torch.cat([self.reference_01[None], inversion_01]))
+            null = context.nulls.features[place][:, None]
+            baseline = torch.stack([donor[place] for donor in donors]) if donors else null
+            maps.append(content_map(rows[0], rows[1:], baseline, context.centers[place]))
+        return pooled_map(maps), len(donors)
 
     def effect(self, regions: Bool[Tensor, "mask rows columns"]) -> Float[Tensor, " mask"]:
         """Mean effect over the fills of deleting regions: ``1 - cos`` at the audited layer."""
@@ -161,25 +169,7 @@ def measure_image(
     """
     subject = _Subject(context, image)
     inversion_01 = context.pictures.inversions(image)
-    features = context.content(inversion_01)
-    found, n_donors = subject.map(features)
-    path = f"images/{image.id}/retained.png"
-    retention = Retention(
-        space=context.space,
-        baseline="other images" if n_donors else "random phases",
-        n_seeds=len(inversion_01),
-        n_null=N_NULL,
-        n_donors=n_donors,
-        attributes=subject.attributes(inversion_01, features),
-        retained_frac=found.retained_frac,
-        dropped_frac=found.dropped_frac,
-        values=tuple(tuple(round(v, 6) for v in row) for row in found.values.tolist()),
-        faithfulness=faithfulness(
-            found.values, subject.effect, n_moves=N_MOVES, generator=subject.generator("moves")
-        ),
-        map=path,
-    )
-    pictures = [Picture(path, draw_map(subject.reference_01, found))]
+    retention, pictures = _retention(subject, inversion_01)
     near, other_class, used, notes = _exemplars(context, image, inversion_01)
     pictures += used
     rows, reasons = _prototypes(context, image, inversion_01)
@@ -199,12 +189,40 @@ def measure_image(
     return measured, tuple(pictures)
 
 
+def _retention(
+    subject: _Subject, inversion_01: Tensor
+) -> tuple[Retention | Skipped, list[Picture]]:
+    """What the inversions retain, and the picture of its map."""
+    context = subject.context
+    found, n_donors = subject.map(inversion_01)
+    if not bool(torch.isfinite(found.values).all()):
+        reason = f"the features of the image or its inversions at {context.space} are not finite"
+        return Skipped("retention", reason), []
+    path = f"images/{subject.image.id}/retained.png"
+    retention = Retention(
+        space=context.space,
+        baseline="other images" if n_donors else "random phases",
+        n_seeds=len(inversion_01),
+        n_null=N_NULL,
+        n_donors=n_donors,
+        attributes=subject.attributes(inversion_01),
+        retained_frac=found.retained_frac,
+        dropped_frac=found.dropped_frac,
+        values=tuple(tuple(round(v, 6) for v in row) for row in found.values.tolist()),
+        faithfulness=faithfulness(
+            found.values, subject.effect, n_moves=N_MOVES, generator=subject.generator("moves")
+        ),
+        map=path,
+    )
+    return retention, [Picture(path, draw_map(subject.reference_01, found))]
+
+
 def _depth_point(context: Context, subject: _Subject, result: DepthResult) -> DepthPoint:
     inversion_01 = context.pictures.views(result.images)
     return DepthPoint(
         layer=result.layer,
         similarity=result.similarity,
-        attributes=subject.attributes(inversion_01, context.content(inversion_01)),
+        attributes=subject.attributes(inversion_01),
         image=result.images[0],
     )
 
@@ -295,7 +313,7 @@ def _prototypes(
             image.label,
         )
         if isinstance(answer, Skipped):
-            reasons.append(Skipped(answer.check, f"judge {judge.name}: {answer.reason}"))
+            reasons.append(answer)
         else:
             rows += answer
     return rows, reasons

@@ -11,7 +11,7 @@ from macoaudit.models.grids import (
     Grid,
     GridLayer,
     block_layers,
-    content_layer,
+    content_layers,
     depth_layers,
     grid_function,
     grid_of,
@@ -27,6 +27,14 @@ from macoaudit.models.layers import (
 )
 from macoaudit.models.loaded import LoadedModel, frozen
 from macoaudit.models.loading import load_model
+from macoaudit.models.readings import (
+    LOGITS,
+    Layout,
+    Reading,
+    attention_layers,
+    read_layouts,
+    readings_function,
+)
 from macoaudit.models.resuming import resumed_logits
 from macoaudit.models.timm_import import import_timm
 from macoaudit.models.weights import file_sha256, state_dict_sha256
@@ -35,20 +43,24 @@ from macoaudit.preprocessing import Preprocessing
 __all__ = [
     "ALIASES",
     "IMAGENET_JUDGES",
+    "LOGITS",
     "PACKAGED",
     "PENULTIMATE",
     "REMEDIES",
     "Grid",
     "GridLayer",
     "LayerInfo",
+    "Layout",
     "LoadedModel",
     "ModelCard",
     "Preprocessing",
+    "Reading",
     "ResolvedLayer",
     "activation_function",
     "activations_and_logits",
+    "attention_layers",
     "block_layers",
-    "content_layer",
+    "content_layers",
     "depth_layers",
     "file_sha256",
     "frozen",
@@ -61,6 +73,8 @@ __all__ = [
     "load_model",
     "logits_function",
     "read_card",
+    "read_layouts",
+    "readings_function",
     "resolve_layer",
     "resolve_timm_name",
     "resumed_logits",

@@ -48,10 +48,10 @@ def activation_function(model: LoadedModel, layer: str) -> Callable[[Images], Ac
 
 
 def checked_logits(value: object, model: LoadedModel, n_images: int) -> Tensor:
-    """Return a network's output when it is one logit per image and class.
+    """Return a network's output when it is one row of logits an image.
 
     Raises:
-        ModelError: when it is something else.
+        ModelError: when it is anything else.
     """
     if isinstance(value, Tensor) and tuple(value.shape) == (n_images, model.num_classes):
         return value
@@ -64,10 +64,10 @@ def checked_logits(value: object, model: LoadedModel, n_images: int) -> Tensor:
 
 
 def require_classes(model: LoadedModel) -> None:
-    """Refuse a network without a classifier.
+    """Make sure that a network has classes.
 
     Raises:
-        ModelError: when the network has no classes.
+        ModelError: when it has none.
     """
     if model.num_classes == 0:
         raise ModelError(

@@ -1,7 +1,7 @@
 """Layers that keep places apart: their outputs as grids, and which of them stand for which depth.
 
 A network's *blocks* are the members of its lists of parts (``blocks.7``, ``layer3.5``,
-``stages.2``): modules with parts of their own inside an ``nn.Sequential`` or ``nn.ModuleList``, the
+``stages.2``): modules with parts that learn inside an ``nn.Sequential`` or ``nn.ModuleList``, the
 outermost ones. A network without blocks offers all its layers.
 """
 
@@ -54,7 +54,7 @@ def grid_of(shape: tuple[int, ...], model: LoadedModel) -> Grid | None:
                 return Grid(h, w, 0, last)
     if len(shape) == 2:
         prefix = getattr(model.module, "num_prefix_tokens", 0)
-        for n_prefix in {int(prefix) if isinstance(prefix, int) else 0, 0}:
+        for n_prefix in (prefix if isinstance(prefix, int) else 0, 0):
             n = shape[0] - n_prefix
             h = round((n * height / width) ** 0.5) if n > 0 else 0
             if h > 1 and n % h == 0 and n // h > 1 and h * width == (n // h) * height:
@@ -95,7 +95,9 @@ def _block_names(module: nn.Module) -> list[str]:
     for name, part in parts.items():
         parent = parts.get(name.rpartition(".")[0])
         is_list = type(part) in (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-        if not name or is_list or not any(True for _ in part.children()):
+        # A norm with its activation has parts too, but no part that learns.
+        learns = any(True for child in part.children() for _ in child.parameters())
+        if not name or is_list or not learns:
             continue
         if not isinstance(parent, nn.Sequential | nn.ModuleList) or parent is module:
             continue
@@ -105,19 +107,30 @@ def _block_names(module: nn.Module) -> list[str]:
 
 
 def block_layers(model: LoadedModel) -> tuple[LayerInfo, ...]:
-    """List the network's blocks in the order in which they run; all layers when it has not two."""
+    """List the network's blocks in the order in which they run.
+
+    A network that has not two blocks gives all its layers but those at its end that hold the class
+    scores.
+    """
     layers = [layer for layer in list_layers(model) if layer.name != PENULTIMATE]
     names = set(_block_names(model.module))
     blocks = tuple(layer for layer in layers if layer.name in names)
-    return blocks if len(blocks) > 1 else tuple(layers)
+    if len(blocks) > 1:
+        return blocks
+    scores = (model.num_classes,)
+    inside = list(layers)
+    while inside and inside[-1].shape == scores:
+        inside.pop()
+    return tuple(inside or layers)
 
 
-def content_layer(model: LoadedModel) -> GridLayer | None:
-    """Choose the layer in whose features places of two images are compared; None without a grid.
+def content_layers(model: LoadedModel) -> tuple[GridLayer, ...]:
+    """Choose the layers in whose features places of two images are compared; none without a grid.
 
-    The coarsest grid with at least eight places a side (else the finest there is): the last block
-    that has it where coarser ones follow, and the block at three fifths of them where it is kept to
-    the end, as in a plain vision transformer.
+    The first is the coarsest grid with at least eight places a side (else the finest there is): the
+    last block that has it where coarser ones follow, and the block at three fifths of them where it
+    is kept to the end, as in a plain vision transformer. The others are the last block with a grid
+    and the one halfway, where there are further ones.
     """
     found = [
         GridLayer(layer.name, grid)
@@ -125,13 +138,16 @@ def content_layer(model: LoadedModel) -> GridLayer | None:
         if (grid := grid_of(layer.shape, model)) is not None
     ]
     if not found:
-        return None
+        return ()
     sides = [min(layer.grid.height, layer.grid.width) for layer in found]
     wide = [side for side in sides if side >= _LEAST_SIDE]
     side = min(wide) if wide else max(sides)
-    chosen = [layer for layer, s in zip(found, sides, strict=True) if s == side]
+    places = [place for place, s in enumerate(sides) if s == side]
     kept = sides[-1] == side
-    return chosen[min(len(chosen) - 1, int(_DEPTH_FRAC * len(chosen)))] if kept else chosen[-1]
+    first = places[min(len(places) - 1, int(_DEPTH_FRAC * len(places)))] if kept else places[-1]
+    last = len(found) - 1
+    chosen = sorted({first, (first + last) // 2, last})
+    return tuple(found[place] for place in chosen)
 
 
 def depth_layers(model: LoadedModel, count: int = 4) -> tuple[str, ...]:

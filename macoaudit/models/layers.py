@@ -52,10 +52,15 @@ class ResolvedLayer:
     """Of one image's activations, without the batch."""
 
 
-def _probe(model: LoadedModel) -> Tensor:
+def grey_probe(model: LoadedModel) -> Tensor:
+    """Make the grey images, values 0.5, on which layers are tried."""
     preprocessing = model.preprocessing
     size = (_N_PROBES, preprocessing.channels, *preprocessing.input_size)
-    return preprocessing.normalise(torch.full(size, 0.5, device=model.device))
+    return torch.full(size, 0.5, device=model.device)
+
+
+def _probe(model: LoadedModel) -> Tensor:
+    return model.preprocessing.normalise(grey_probe(model))
 
 
 def _splits_head(module: nn.Module) -> bool:

@@ -1,6 +1,6 @@
 """Read one activation in one forward pass: a single hook, always removed, the tail not computed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,66 @@ from macoaudit.errors import LayerError
 
 class _Reached(Exception):
     """Ends a forward pass at the tapped module."""
+
+
+class Caught:
+    """Hooks on several modules for one forward pass, always removed; the values they caught.
+
+    Args:
+        parts: modules, each with whether its first positional input is caught, not its output.
+        stop: end the pass once every one of them has run.
+    """
+
+    def __init__(self, parts: Sequence[tuple[nn.Module, bool]], *, stop: bool) -> None:
+        self._parts, self._stop = parts, stop
+        self._values: dict[int, Any] = {}
+        self._handles: list[Any] = []
+
+    def __enter__(self) -> "Caught":
+        """Place the hooks."""
+        for place, (part, of_input) in enumerate(self._parts):
+            self._handles.append(
+                part.register_forward_pre_hook(self._before(place))
+                if of_input
+                else part.register_forward_hook(self._after(place))
+            )
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Remove the hooks."""
+        for handle in self._handles:
+            handle.remove()
+
+    def run(self, network: nn.Module, image_norm: Tensor) -> Any:  # noqa: ANN401
+        """Run the network; returns its output, None after a stop."""
+        try:
+            return network(image_norm)
+        except _Reached:
+            return None
+
+    @property
+    def values(self) -> list[Any]:
+        """The caught values, in the order of the modules.
+
+        Raises:
+            LayerError: when a module was not run.
+        """
+        if len(self._values) < len(self._parts):
+            raise LayerError("a named layer is not run in a forward pass; name another")
+        return [self._values[place] for place in range(len(self._parts))]
+
+    def _keep(self, place: int, value: Any) -> None:  # noqa: ANN401
+        if place not in self._values:
+            # a copy, because a later module may work in place
+            self._values[place] = value.clone() if isinstance(value, Tensor) else value
+        if self._stop and len(self._values) == len(self._parts):
+            raise _Reached
+
+    def _before(self, place: int) -> Callable[..., None]:
+        return lambda _module, inputs: self._keep(place, inputs[0] if inputs else None)
+
+    def _after(self, place: int) -> Callable[..., None]:
+        return lambda _module, _inputs, output: self._keep(place, output)
 
 
 @dataclass(frozen=True)

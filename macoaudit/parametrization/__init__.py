@@ -1,8 +1,11 @@
-"""From free parameters to images, with gradients in closed form: MACO phases, Fourier spectra."""
+"""From free parameters to images, with gradients in closed form: MACO, Fourier, pixels."""
 
 from macoaudit.parametrization.building import (
+    BUILDERS,
+    Canvas,
     build_fourier,
     build_parametrization,
+    build_pixels,
 )
 from macoaudit.parametrization.fourier import FourierParametrization
 from macoaudit.parametrization.maco import (
@@ -14,14 +17,19 @@ from macoaudit.parametrization.maco import (
     self_conjugate_columns,
     tie_phase,
 )
+from macoaudit.parametrization.pixel import PixelParametrization
 
 __all__ = [
+    "BUILDERS",
     "LUCID_COLOR_MATRIX",
+    "Canvas",
     "Decoded",
     "FourierParametrization",
     "MacoParametrization",
+    "PixelParametrization",
     "build_fourier",
     "build_parametrization",
+    "build_pixels",
     "frequency_step",
     "mix_colors",
     "self_conjugate_columns",

@@ -1,12 +1,13 @@
 """From a measured spectrum and settings to the parametrization of a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
 from macoaudit.config import MacoConfig
 from macoaudit.parametrization.fourier import FourierParametrization
 from macoaudit.parametrization.maco import LUCID_COLOR_MATRIX, MacoParametrization
+from macoaudit.parametrization.pixel import PixelParametrization
 from macoaudit.spectrum import Spectrum, resample, resample_as_picture, resampled_dc
 
 
@@ -68,3 +69,38 @@ def build_fourier(
         device=device,
         squash_slope=config.phase.squash_slope,
     )
+
+
+def build_pixels(
+    spectrum: Spectrum,
+    config: MacoConfig,
+    canvas: tuple[int, int],
+    generators: Sequence[torch.Generator],
+    device: torch.device,
+) -> PixelParametrization:
+    """Build the pixel parametrization; of the spectrum only the number of channels is used.
+
+    Args:
+        spectrum: its channels are the image's.
+        config: the squash.
+        canvas: height and width in pixels.
+        generators: one a member, on the CPU.
+        device: where to compute.
+    """
+    return PixelParametrization(
+        int(spectrum.magnitude.shape[0]),
+        size=canvas,
+        generators=generators,
+        device=device,
+        squash_slope=config.phase.squash_slope,
+    )
+
+
+Canvas = MacoParametrization | FourierParametrization | PixelParametrization
+
+BUILDERS: Mapping[str, Callable[..., Canvas]] = {
+    "maco": build_parametrization,
+    "fourier": build_fourier,
+    "pixel": build_pixels,
+}
+"""By method: from spectrum, settings, canvas, generators and device to the parametrization."""

@@ -65,6 +65,16 @@ class FourierParametrization:
         """Keep only some members of the batch."""
         self.parameters = self.parameters[index]
 
+    def take_images(self, image_01: Float[Tensor, "batch channel height width"]) -> None:
+        """Start from given images: their own spectrum in the coefficients' scaling.
+
+        Args:
+            image_01: values strictly between 0 and 1, one image a member, the canvas' size.
+        """
+        linear = image_01.logit() / self.squash_slope
+        spectrum = torch.fft.rfft2(mix_colors(self.color_matrix.inverse(), linear), norm="ortho")
+        self.parameters = torch.view_as_real(spectrum) / self.scale
+
     def decode(self) -> Decoded:
         """Build the images of the current coefficients, values in [0, 1]."""
         spectrum = torch.view_as_complex(self.parameters * self.scale)

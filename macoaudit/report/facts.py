@@ -206,7 +206,8 @@ def _group(title: str, document: Mapping[str, object]) -> FactGroup:
 def reproduce(run: Run) -> tuple[FactGroup, ...]:
     """List the facts that equal runs share: tool, network, every setting, seeds, outcome."""
     model = run.model
-    seeds = sorted({i.seed for image in run.images for i in image.inversions})
+    inverted = {i.seed for image in run.images for i in image.inversions}
+    seeds = sorted(inverted | {drawn.seed for drawn in run.visualizations})
     tool = Fact("Tool", visible(" ".join(str(v) for _, v in sorted(run.tool.items())) or DASH))
     return (
         FactGroup(

@@ -8,12 +8,18 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from macoaudit.report.cards import build_card, card_pictures, weakest_first
 from macoaudit.report.files import write_atomic
 from macoaudit.report.pictures import Encoded, Missing, thumbnail
 from macoaudit.report.pieces import Picture
 from macoaudit.report.templates import environment, find_templates, read_template_file
-from macoaudit.report.view import Limits, View, build_view
+from macoaudit.report.view import (
+    DrawnView,
+    Limits,
+    View,
+    build_view,
+    cards_in_order,
+    pictures_of,
+)
 from macoaudit.results import Run
 
 FILE_NAME = "report.html"
@@ -55,12 +61,12 @@ def _thumbnail(folder: Path, picture: Picture) -> Shown:
 
 
 def _thumbnails(run: Run, folder: Path, budget_bytes: int) -> tuple[dict[Key, Shown], int]:
-    """Encode the pictures of as many cards as fit, weakest first; one picture is open at a time."""
+    """Encode the pictures of as many cards as fit, in order; one picture is open at a time."""
     pictures: dict[Key, Shown] = {}
     used, n_cards = 0, 0
-    for image in weakest_first(run.images):
+    for card in cards_in_order(run):
         fresh: dict[Key, Shown] = {}
-        for picture in card_pictures(build_card(image, "")):
+        for picture in pictures_of(card):
             key = picture.key
             entry = pictures.get(key) or fresh.get(key) or _thumbnail(folder, picture)
             fresh[key] = entry
@@ -86,7 +92,9 @@ def _policy(script: str) -> str:
     return "; ".join(parts)
 
 
-def render_view(view: View, pictures: Mapping[Key, Shown], *, no_js: bool = False) -> str:
+def render_view(
+    view: View | DrawnView, pictures: Mapping[Key, Shown], *, no_js: bool = False
+) -> str:
     """Render a view to a page.
 
     Args:
@@ -98,7 +106,9 @@ def render_view(view: View, pictures: Mapping[Key, Shown], *, no_js: bool = Fals
         The page.
     """
     script = "" if no_js else read_template_file("report.js")
-    template = environment(find_templates()).get_template("report.html.j2")
+    template = environment(find_templates()).get_template(
+        "visualize.html.j2" if isinstance(view, DrawnView) else "report.html.j2"
+    )
     return template.render(
         view=view,
         pictures=pictures,
@@ -111,7 +121,7 @@ def render_view(view: View, pictures: Mapping[Key, Shown], *, no_js: bool = Fals
 def render_html(run: Run, folder: Path, *, no_js: bool = False) -> str:
     """Render the page of a run within its byte budget.
 
-    Cards are given up first, strongest similarity first, then lines of the table; the page says
+    Cards are given up first, the last ones first, then lines of the table; the page says
     what is left out.
 
     Args:

@@ -19,12 +19,11 @@ from markupsafe import Markup
 
 from macoaudit.errors import ReportError
 from macoaudit.report import pdf_child
-from macoaudit.report.cards import card_pictures
 from macoaudit.report.files import write_atomic
 from macoaudit.report.html import Key, Shown, shown
 from macoaudit.report.pictures import Encoded, jpeg
 from macoaudit.report.templates import environment, find_templates, read_template_file
-from macoaudit.report.view import Limits, View, build_view
+from macoaudit.report.view import DrawnView, Limits, View, build_view, pictures_of
 from macoaudit.results import Retention, Run
 
 FILE_NAME = "report.pdf"
@@ -157,10 +156,10 @@ def limits_for(run: Run) -> Limits:
 
 
 def _prepare_pictures(
-    view: View, folder: Path, scratch: Path, assets: dict[str, str]
+    view: View | DrawnView, folder: Path, scratch: Path, assets: dict[str, str]
 ) -> dict[Key, Shown]:
     pictures: dict[Key, Shown] = {}
-    for wanted in (picture for card in view.cards for picture in card_pictures(card)):
+    for wanted in (picture for card in view.cards for picture in pictures_of(card)):
         if wanted.key in pictures:
             continue
         picture = jpeg(folder, wanted.path, max_side_px=SMALL_SIDE_PX if wanted.small else SIDE_PX)
@@ -171,7 +170,9 @@ def _prepare_pictures(
     return pictures
 
 
-def render_document(view: View, pictures: dict[Key, Shown], fonts: dict[str, str]) -> str:
+def render_document(
+    view: View | DrawnView, pictures: dict[Key, Shown], fonts: dict[str, str]
+) -> str:
     """Render a view to the HTML that is printed.
 
     Args:
@@ -182,7 +183,9 @@ def render_document(view: View, pictures: dict[Key, Shown], fonts: dict[str, str
     Returns:
         The document; its only outside references are ``asset:`` addresses.
     """
-    template = environment(find_templates()).get_template("print.html.j2")
+    template = environment(find_templates()).get_template(
+        "visualize_print.html.j2" if isinstance(view, DrawnView) else "print.html.j2"
+    )
     style = Markup(read_template_file("print.css"))
     return template.render(view=view, pictures=pictures, style=style, fonts=fonts)
 

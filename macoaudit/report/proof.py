@@ -17,26 +17,25 @@ def proof_outcome(proof: Faithfulness | Skipped) -> str:
 
 
 def _statement(proof: Faithfulness, which: str) -> str:
-    """Word one of the two statements with its numbers, those at the recorded area."""
-    point = next((p for p in proof.curve if abs(p.area_frac - proof.area_frac) < 1e-9), None)
-    area = share_text(proof.area_frac)
+    """Word one of the two statements with its numbers, the means over the areas."""
+    point = proof.mean
+    areas = [share_text(p.area_frac) for p in proof.curve]
+    area = f"mean over {', '.join(areas)} of the image"
     if which == "retained":
         start, good, bad = "Retained region", "more", "no more"
-        true, pair = proof.retained_matters, (point and (point.retained, point.moved_retained))
+        true, pair = proof.retained_matters, (point.retained, point.moved_retained)
     else:
         start, good, bad = "Dropped region", "less", "no less"
-        true, pair = proof.dropped_does_not, (point and (point.dropped, point.moved_dropped))
+        true, pair = proof.dropped_does_not, (point.dropped, point.moved_dropped)
     symbol = PROOF_SYMBOLS["holds" if true else "fails"]
     text = (
-        f"{symbol} {start}: deleting it ({area} of the image) moves the activation "
+        f"{symbol} {start}: deleting it ({area}) moves the activation "
         f"{good if true else bad} than deleting moved copies of it"
     )
-    if not pair:
-        return f"{text}."
     one, other = (fraction_text(number, 3) for number in pair)
     note = ", equal to the printed digits" if one == other else ""
     if one != other and true != ((float(one) > float(other)) == (which == "retained")):
-        note = "; the curve on record does not show it"
+        note = "; the numbers on record do not show it"
     return f"{text} ({one} against {other}{note})."
 
 

@@ -8,22 +8,19 @@ from collections.abc import Iterable
 from macoaudit.report.records import Fact
 from macoaudit.report.words import (
     CHANCE_P,
-    CONTENT_CHANCE,
-    DROPPED_TO,
     FEW_CLASSES,
-    KEPT_FROM,
     visible,
 )
-from macoaudit.results import Faithfulness, Plausibility, Retention, Run
+from macoaudit.results import DROPPED_TO, KEPT_FROM, Faithfulness, Plausibility, Retention, Run
 
 RETAINED = (
     Fact(
         "Retained map",
-        "Each patch of the reference is compared with all patches of the inversions, in the "
-        "features of a middle layer, wherever in the picture they are; what is as like in the "
-        "inversions of other images is subtracted. Bright places came back, dimmed places did "
-        "not or are undetermined. A place counts as retained above the baseline's 95th "
-        f"percentile, so about {CONTENT_CHANCE} % would by chance.",
+        "Each place of the reference is compared with all places of the inversions, in the "
+        "network's own features, wherever in the picture they are. 0: it comes back no better "
+        "than in inversions of other images; 1: as in the reference itself. Full colour is "
+        f"{KEPT_FROM:.2f} or more (kept), pale grey {DROPPED_TO:.2f} or less (thrown away), what "
+        "lies between is drawn in between.",
     ),
     Fact(
         "Attributes, null and ceiling",

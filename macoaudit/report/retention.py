@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from macoaudit.report.pieces import AttributeView, MeanRow, Picture, RetentionView
 from macoaudit.report.proof import NOT_VALIDATED, proof_view
 from macoaudit.report.words import (
-    CONTENT_CHANCE,
     DASH,
     VERDICT_WORDS,
     Verdict,
@@ -17,7 +16,15 @@ from macoaudit.report.words import (
     verdict,
     visible,
 )
-from macoaudit.results import Faithfulness, ImageAudit, Retained, Retention, Skipped
+from macoaudit.results import (
+    DROPPED_TO,
+    KEPT_FROM,
+    Faithfulness,
+    ImageAudit,
+    Retained,
+    Retention,
+    Skipped,
+)
 
 NAMES = {
     "color": "colours",
@@ -93,11 +100,9 @@ def _named_with_values(names: Sequence[str], found: Mapping[str, Retained]) -> l
     return items
 
 
-def _content_clause(retained_frac: float) -> str:
-    share = share_text(retained_frac)
-    if round(100 * retained_frac) > CONTENT_CHANCE:
-        return f"{share} of the map counts as content kept, where chance would give about 5 %"
-    return f"the map shows no more content than chance would ({share}, chance about 5 %)"
+def _content_clause(retention: Retention) -> str:
+    kept, dropped = share_text(retention.retained_frac), share_text(retention.dropped_frac)
+    return f"of the map's places {kept} count as kept and {dropped} as thrown away"
 
 
 def _proof_clause(proof: Faithfulness | Skipped) -> str | None:
@@ -138,7 +143,7 @@ def keeping_sentence(retention: Retention) -> str:
     missing = [attribute_name(n) for n in names if n not in found]
     if missing and found:
         clauses.append(f"not measured: {_listed(missing)}")
-    clauses.append(_content_clause(retention.retained_frac))
+    clauses.append(_content_clause(retention))
     proof = _proof_clause(retention.faithfulness)
     return f"{start}{'; '.join([*clauses, proof] if proof else clauses)}."
 
@@ -193,8 +198,8 @@ def _how(retention: Retention) -> str:
     return (
         f"{plural(retention.n_seeds, 'seed')}; null: {retention.n_null:,} random-phase images. "
         f"Map: patches compared in {visible(retention.space)}, against {donors}; "
-        f"{share_text(retention.retained_frac)} of it above that baseline's 95th percentile, "
-        f"{share_text(retention.dropped_frac)} at or below its median."
+        f"{share_text(retention.retained_frac)} of it at {KEPT_FROM:.2f} or more (kept), "
+        f"{share_text(retention.dropped_frac)} at {DROPPED_TO:.2f} or less (thrown away)."
     )
 
 
@@ -211,7 +216,7 @@ def retention_view(image: ImageAudit) -> RetentionView | None:
         sentence=keeping_sentence(record),
         picture=Picture(
             record.map,
-            f"Retained map: {share}; {caption}",
+            f"Retained map: {share} kept; {caption}",
             f"Map of what the inversions retain of {name}, drawn over it: {share} of it counts as "
             f"retained; {caption}",
         ),

@@ -5,43 +5,39 @@ the record and rounded (:mod:`macoaudit.report.words`); the only arithmetic here
 """
 
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
 from macoaudit.errors import ReportError
 from macoaudit.report.cards import (
     build_card,
     build_problem,
     build_row,
+    card_pictures,
     image_score,
     problems_note,
     weakest_first,
 )
 from macoaudit.report.depth import depth_view
+from macoaudit.report.drawn_cards import TargetCard, build_target_card, target_pictures
+from macoaudit.report.drawn_view import DrawnView, build_drawn_view
 from macoaudit.report.facts import audited, banner, reproduce, settings_sentence, subtitle, volatile
-from macoaudit.report.records import Fact, Level, Row, View
+from macoaudit.report.limits import Limits
+from macoaudit.report.pieces import Picture
+from macoaudit.report.records import Card, Fact, Level, Row, View
 from macoaudit.report.texts import texts
 from macoaudit.report.trust import trust_view
 from macoaudit.report.words import SIMILARITY_SCALE, percent_of, plural, scale_range, visible
 from macoaudit.results import ImageAudit, Plausibility, Retention, Run
 
-__all__ = ["SIMILARITY_SCALE", "Limits", "View", "build_view"]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much a format shows; the rest is counted in words and stays in ``results.json``."""
-
-    cards: int
-    """Image cards, weakest similarity first."""
-    rows: int = 10_000
-    """Lines of the table of all images, and of the list of images without a result."""
-    chunk: int = 200
-    """Lines of one table; long tables are slow to lay out."""
-    seeds: int | None = None
-    """Seeds with pictures on a card; None for all."""
-    transfer: int | None = None
-    """Rows of the judges' table on a card; None for all."""
+__all__ = [
+    "SIMILARITY_SCALE",
+    "DrawnView",
+    "Limits",
+    "View",
+    "build_view",
+    "cards_in_order",
+    "pictures_of",
+]
 
 
 def _scale(images: Sequence[ImageAudit]) -> tuple[Level, ...]:
@@ -100,8 +96,21 @@ def _source(run: Run) -> str:
     return "not recorded" if command is None else visible(command)
 
 
-def build_view(run: Run, limits: Limits) -> View:
-    """Turn a run of ``invert`` into the plain data of its report.
+def cards_in_order(run: Run) -> Iterator[Card | TargetCard]:
+    """Build the cards of a run one by one, those that are shown first first."""
+    if run.command == "visualize":
+        yield from (build_target_card(one, "") for one in run.visualizations)
+    else:
+        yield from (build_card(image, "") for image in weakest_first(run.images))
+
+
+def pictures_of(card: Card | TargetCard) -> list[Picture]:
+    """List the pictures that a card shows, in the order shown; one shown twice is there twice."""
+    return target_pictures(card) if isinstance(card, TargetCard) else card_pictures(card)
+
+
+def build_view(run: Run, limits: Limits) -> View | DrawnView:
+    """Turn a run of ``invert`` or ``visualize`` into the plain data of its report.
 
     Args:
         run: the record; the only source of numbers.
@@ -113,10 +122,12 @@ def build_view(run: Run, limits: Limits) -> View:
     Raises:
         ReportError: when the run is of a command whose report this version cannot render.
     """
+    if run.command == "visualize":
+        return build_drawn_view(run, limits, _source(run))
     if run.command != "invert":
         raise ReportError(
             f"report: results.json is of the command {visible(run.command)!r}; this version of "
-            "macoaudit renders runs of 'invert'. Use the version that wrote the run"
+            "macoaudit renders runs of 'invert' and 'visualize'. Use the version that wrote the run"
         )
     chosen = weakest_first(run.images)[: limits.cards]
     anchors = {image.id: f"card-{number}" for number, image in enumerate(chosen, start=1)}

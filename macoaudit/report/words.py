@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from macoaudit.report.records import Score
-from macoaudit.results import Inversion, Prediction, Retained, Transfer
+from macoaudit.results import DROPPED_TO, KEPT_FROM, Inversion, Prediction, Retained, Transfer
 
 DASH = "–"  # noqa: RUF001 - printed where there is no value
 SIMILARITY_DIGITS = 3
@@ -47,14 +47,8 @@ The first step applies below ``start + START_MARGIN``, the others below the boun
 are a reading aid that we chose, not a calibrated threshold: nothing passes or fails by them.
 """
 
-KEPT_FROM = 0.50
-"""An attribute is called kept when its whole interval is at least this."""
-DROPPED_TO = 0.20
-"""An attribute is called dropped when its whole interval is at most this."""
 CHANCE_P = 0.05
 """An attribute with a larger p value is not told apart from chance."""
-CONTENT_CHANCE = 5
-"""Per cent of the map that chance alone marks as retained: it is marked above a 95th percentile."""
 FEW_CLASSES = 50
 """Among the first five of ten classes says little: below this many only the first counts."""
 
@@ -145,8 +139,8 @@ def verdict(retained: Retained) -> Verdict:
     """Say what a retention means, from its rounded interval and p value.
 
     ``open`` without an interval (one seed). ``dropped`` when the whole interval is at most
-    :data:`DROPPED_TO`. Else ``chance`` when the interval reaches 0 or p is above :data:`CHANCE_P`.
-    Else ``kept`` when the whole interval is at least :data:`KEPT_FROM`, and ``partly`` between.
+    ``DROPPED_TO``. Else ``chance`` when the interval reaches 0 or p is above :data:`CHANCE_P`. Else
+    ``kept`` when the whole interval is at least ``KEPT_FROM``, and ``partly`` between.
 
     The bounds are a reading aid that we chose, not calibrated thresholds: nothing passes or fails
     by them.

@@ -13,8 +13,12 @@ from macoaudit.results.json_form import (
     to_json,
     trust_from_json,
     trust_to_json,
+    visualizations_from_json,
+    visualizations_to_json,
 )
 from macoaudit.results.measures import (
+    DROPPED_TO,
+    KEPT_FROM,
     DeletionPoint,
     DepthPoint,
     Exemplar,
@@ -29,28 +33,41 @@ from macoaudit.results.measures import (
     TrustCheck,
     TrustOutcome,
 )
+from macoaudit.results.predictions import Prediction
 from macoaudit.results.records import (
     SCHEMA_VERSION,
     ImageAudit,
     ImageStatus,
     Inversion,
     ModelRecord,
-    Prediction,
     Run,
     RunStatus,
     WeightsOrigin,
 )
 from macoaudit.results.skips import skipped_checks
+from macoaudit.results.visualizations import (
+    DirectionForm,
+    Method,
+    TargetKind,
+    TargetTerm,
+    TargetTransfer,
+    Visualization,
+    VisualizationStatus,
+)
 
 __all__ = [
+    "DROPPED_TO",
+    "KEPT_FROM",
     "SCHEMA_VERSION",
     "DeletionPoint",
     "DepthPoint",
+    "DirectionForm",
     "Exemplar",
     "Faithfulness",
     "ImageAudit",
     "ImageStatus",
     "Inversion",
+    "Method",
     "ModelRecord",
     "Plausibility",
     "Prediction",
@@ -60,10 +77,15 @@ __all__ = [
     "RunStatus",
     "SeedPlausibility",
     "Skipped",
+    "TargetKind",
+    "TargetTerm",
+    "TargetTransfer",
     "Transfer",
     "TransferMethod",
     "TrustCheck",
     "TrustOutcome",
+    "Visualization",
+    "VisualizationStatus",
     "WeightsOrigin",
     "from_json",
     "image_from_json",
@@ -72,4 +94,6 @@ __all__ = [
     "to_json",
     "trust_from_json",
     "trust_to_json",
+    "visualizations_from_json",
+    "visualizations_to_json",
 ]

@@ -14,6 +14,7 @@ from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 from macoaudit.errors import StoreError
 from macoaudit.results.measures import Skipped, TrustCheck
 from macoaudit.results.records import SCHEMA_VERSION, ImageAudit, Run
+from macoaudit.results.visualizations import Visualization
 
 
 def _plain(value: object, *, listed: bool = True) -> Any:  # noqa: ANN401 - JSON is not narrower
@@ -160,6 +161,27 @@ def trust_from_json(document: object) -> tuple[TrustCheck, ...]:
     except (KeyError, TypeError) as error:
         raise StoreError(
             f"results: the trust panel does not fit schema version {SCHEMA_VERSION} ({error}). "
+            "Write the run again with this version of macoaudit"
+        ) from error
+
+
+def visualizations_to_json(records: Sequence[Visualization]) -> list[dict[str, Any]]:
+    """Turn visualisations into their JSON form (``visualizations`` of the document)."""
+    return [_plain(record) for record in records]
+
+
+def visualizations_from_json(document: object) -> tuple[Visualization, ...]:
+    """Read visualisations back from their JSON form.
+
+    Raises:
+        StoreError: when a field is missing or unknown.
+    """
+    try:
+        found = _read(tuple[Visualization, ...], document, "visualizations")
+        return cast(tuple[Visualization, ...], found)
+    except (KeyError, TypeError) as error:
+        raise StoreError(
+            f"results: a visualisation does not fit schema version {SCHEMA_VERSION} ({error}). "
             "Write the run again with this version of macoaudit"
         ) from error
 

@@ -7,6 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+KEPT_FROM = 0.50
+"""Retention from which something is called kept; a reading aid, not a calibrated threshold."""
+DROPPED_TO = 0.20
+"""Retention up to which something is called dropped; a reading aid too."""
+
 TransferMethod = Literal["class", "prototype"]
 TrustOutcome = Literal["as expected", "not as expected", "skipped"]
 
@@ -92,8 +97,9 @@ class Faithfulness:
     """``(1 + number of moved maps that reach the value) / (1 + n_moves)``."""
     n_moves: int
     fills: tuple[str, ...]
-    area_frac: float
-    """The share of the image at which the two statements below are made."""
+    mean: DeletionPoint
+    """Means over the areas, and medians over the moved copies of theirs; the two statements below
+    are made on it, because three deletions are less noisy than one."""
     retained_matters: bool
     """Deleting the retained region moves the activation more than the median moved copy."""
     dropped_does_not: bool
@@ -111,7 +117,7 @@ class Retention:
     """What the inversions of one image share with it, and what they do not."""
 
     space: str
-    """Layer whose patches are compared for the map, or ``image patches``."""
+    """Layers whose places are compared for the map, or ``image patches``."""
     baseline: Literal["other images", "random phases"]
     """What is subtracted: likeness to inversions of other images, or to random-phase images where
     there is no other image."""
@@ -124,11 +130,11 @@ class Retention:
     """``color``, ``orientation``, ``layout``, ``layout_shifted``, ``bands_1``..., ``prediction``,
     ``top5``."""
     retained_frac: float
-    """Share of the map above the baseline's 95th percentile."""
+    """Share of the map at :data:`KEPT_FROM` or more, and above chance's 95th percentile."""
     dropped_frac: float
-    """Share of the map at or below the baseline's median."""
+    """Share of the map at :data:`DROPPED_TO` or less."""
     values: tuple[tuple[float, ...], ...]
-    """The map: rows of patches, likeness above the baseline."""
+    """The map: rows of places, 0 as in the baseline, 1 as in the reference itself."""
     faithfulness: Faithfulness | Skipped
     map: str
     """Picture of the map over the reference, relative to the run folder."""

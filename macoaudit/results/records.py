@@ -13,22 +13,14 @@ from macoaudit.results.measures import (
     Transfer,
     TrustCheck,
 )
+from macoaudit.results.predictions import Prediction
+from macoaudit.results.visualizations import Visualization
 
 SCHEMA_VERSION = 1
 
 ImageStatus = Literal["ok", "skipped", "failed"]
 RunStatus = Literal["complete", "incomplete"]
 WeightsOrigin = Literal["packaged", "pretrained", "file", "random", "factory"]
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """A classifier's first class for one image."""
-
-    index: int
-    name: str
-    probability: float
-    """Softmax probability, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -121,5 +113,5 @@ class Run:
     volatile: Mapping[str, Any]
     """Facts that differ between equal runs: times, device, versions, command line."""
     trust: tuple[TrustCheck, ...] = ()
-    visualizations: tuple[Mapping[str, Any], ...] = ()
+    visualizations: tuple[Visualization, ...] = ()
     findings: tuple[Mapping[str, Any], ...] = ()

@@ -15,6 +15,7 @@ from macoaudit.retention.content import (
     content_map,
     matched_places,
     patch_features,
+    pooled_map,
 )
 from macoaudit.retention.deletion import (
     AREAS,
@@ -43,6 +44,7 @@ __all__ = [
     "matched_places",
     "move_maps",
     "patch_features",
+    "pooled_map",
     "region",
     "retained",
     "traits",

@@ -185,6 +185,12 @@ class Scored:
     ceiling: float
 
 
+def _share(observed: Tensor, null: Tensor, ceiling: float) -> Tensor:
+    """Retention of each resample: 0 at or below its null, even where that reaches the ceiling."""
+    value = (observed - null) / (ceiling - null).clamp_min(1e-12)
+    return torch.where(observed <= null, 0.0, value.clamp(0, 1))
+
+
 def retained(name: str, scored: Scored, generator: torch.Generator) -> Retained | Skipped:
     """Turn likenesses into retention with a bootstrap interval and the null's rank.
 
@@ -216,7 +222,7 @@ def retained(name: str, scored: Scored, generator: torch.Generator) -> Retained 
         seeds = torch.randint(len(observed), (N_BOOTSTRAP, len(observed)), generator=generator)
         draws = torch.randint(len(null), (N_BOOTSTRAP, len(null)), generator=generator)
         base = null[draws].mean(1)
-        sample = ((observed[seeds].mean(1) - base) / (scored.ceiling - base)).clamp(0, 1)
+        sample = _share(observed[seeds].mean(1), base, scored.ceiling)
         ends = torch.quantile(sample, sample.new_tensor([0.025, 0.975]))
         # The value itself is one of the plausible ones even where rounding says otherwise.
         bounds = (min(value, float(ends[0])), max(value, float(ends[1])))

@@ -4,18 +4,26 @@ A pooled activation keeps content and loses layout: the same bird returns in ano
 agreement at the same pixel says little. Each place of the reference is compared with *all* places
 of an inversion in the features of a mid-depth layer, and the best is kept:
 
-    ret(p) = mean_k max_q cos(t_p, t_q(x_k)) - mean_j mean_k max_q cos(t_p, t_q(y_jk))
+    own(p)  = mean_k max_q cos(t_p, t_q(x_k))
+    base(p) = mean_j mean_k max_q cos(t_p, t_q(y_jk))
+    R(p)    = (own(p) - base(p)) / (1 - mean_p base(p))
 
 with ``t`` the centred features of a place, ``x_k`` the inversions of the reference and ``y_jk`` the
 baseline: inversions of other images, or random-phase images of the same spectrum where there is no
-other image. What every inversion shares with the reference more than the baseline does is retained.
+other image. 0: the place comes back no better than there; 1: as in the reference itself, for a
+place whose baseline is average. The same headroom for all places keeps the order of the plain
+difference, which deletion confirms better than a headroom of each place's own. The maps of several
+layers, from mid-depth to the last grid, are averaged (:func:`pooled_map`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from macoaudit.results import DROPPED_TO, KEPT_FROM
 
 Features = Float[Tensor, "image channel rows columns"]
 
@@ -27,21 +35,25 @@ class ContentMap:
     """Retention of each place of one reference."""
 
     values: Float[Tensor, "rows columns"]
-    """Likeness above the baseline, a difference of cosines, -2 to 2."""
-    low: float
-    """Median of the same number where each baseline image plays the inversions: chance."""
-    high: float
-    """Its 95th percentile."""
+    """0: no better than in the baseline; 1: as in the reference itself; may leave 0..1 a little."""
+    chance: Float[Tensor, "donor rows columns"]
+    """The same number where each baseline image plays the inversions."""
+
+    @property
+    def high(self) -> float:
+        """95th percentile of chance."""
+        return float(torch.quantile(self.chance.flatten(), 0.95))
 
     @property
     def retained_frac(self) -> float:
-        """Share of places above the 95th percentile of chance."""
-        return int((self.values > self.high).sum()) / self.values.numel()
+        """Share of places at half or more, and above the 95th percentile of chance."""
+        kept = (self.values >= KEPT_FROM) & (self.values > self.high)
+        return int(kept.sum()) / self.values.numel()
 
     @property
     def dropped_frac(self) -> float:
-        """Share of places at or below the median of chance."""
-        return int((self.values <= self.low).sum()) / self.values.numel()
+        """Share of places at a fifth or less."""
+        return int((self.values <= DROPPED_TO).sum()) / self.values.numel()
 
 
 def _unit(
@@ -84,7 +96,7 @@ def matched_places(
 def content_map(
     reference: Float[Tensor, "channel rows columns"],
     inversions: Features,
-    baseline: Float[Tensor, "donor image channel rows columns"],
+    baseline: Float[Tensor, "donor member channel rows columns"],
     center: Float[Tensor, " channel"],
 ) -> ContentMap:
     """Measure which places of a reference return in its inversions; see the module for the formula.
@@ -101,17 +113,49 @@ def content_map(
     donors = torch.stack(
         [_cosines(reference, group, center).amax(-1).mean(0) for group in baseline]
     )
-    values = (own - donors.mean(0)).view(rows, columns)
-    if len(donors) > 1:
-        # Chance: each donor in the place of the inversions, against the mean of the others.
-        others = (donors.sum(0) - donors) / (len(donors) - 1)
-        chance = (donors - others).flatten()
-    else:
-        chance = (donors - donors.mean()).flatten()
-    return ContentMap(values, float(chance.median()), float(torch.quantile(chance, 0.95)))
+    base = donors.mean(0)
+    # Chance: each donor in the place of the inversions, against the mean of the others.
+    count = len(donors)
+    others = (
+        (donors.sum(0) - donors) / (count - 1) if count > 1 else donors.mean().expand_as(donors)
+    )
+    return ContentMap(
+        _share(own, base).view(rows, columns), _share(donors, others).view(-1, rows, columns)
+    )
 
 
-def patch_features(image_01: Float[Tensor, "image channel height width"]) -> Features:
+def _share(
+    own: Float[Tensor, "*donor place"], base: Float[Tensor, "*donor place"]
+) -> Float[Tensor, "*donor place"]:
+    """How far of the way from the baseline to the reference itself, whose cosine is 1."""
+    # Where the baseline is as good as the reference there is no way to go: rounding stays small.
+    return (own - base) / (1 - base.mean(-1, keepdim=True)).clamp_min(1e-3)
+
+
+def pooled_map(maps: Sequence[ContentMap]) -> ContentMap:
+    """Average the maps of several layers; coarser ones are interpolated to the first one's grid.
+
+    Args:
+        maps: of one reference, with the same baseline images; the first has the finest grid.
+    """
+    size = tuple(maps[0].values.shape)
+    pooled = torch.stack(
+        [
+            torch.nn.functional.interpolate(
+                torch.cat([item.values[None], item.chance])[None],
+                size=size,
+                mode="bilinear",
+                align_corners=False,
+            )[0]
+            for item in maps
+        ]
+    ).mean(0)
+    return ContentMap(pooled[0], pooled[1:])
+
+
+def patch_features(
+    image_01: Float[Tensor, "image channel height width"],
+) -> Float[Tensor, "image feature rows columns"]:
     """Describe the places of an image without a network: mean colour and oriented contrast.
 
     Fourteen places a side (fewer on a small image), each with its mean colour and the mean absolute

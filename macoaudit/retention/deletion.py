@@ -15,8 +15,6 @@ from torch import Tensor
 from macoaudit.results import DeletionPoint, Faithfulness, Skipped
 
 AREAS = (0.1, 0.2, 0.3)
-# The share at which the two statements are made.
-_STATED_AREA = 0.2
 FILLS = ("blur", "surroundings")
 # Of the shorter side: wide enough that a blurred object cannot be told, 16 px of 224.
 _BLUR_FRAC = 1 / 14
@@ -55,16 +53,18 @@ def move_maps(
     """
     rows, columns = values.shape
     turns = 4 if rows == columns else 2
+    places = torch.arange(values.numel()).view(rows, columns)
     moved: list[Tensor] = []
     while len(moved) < count:
         dy = int(torch.randint(rows, (), generator=generator))
         dx = int(torch.randint(columns, (), generator=generator))
         mirrored = bool(torch.randint(2, (), generator=generator))
         quarter = int(torch.randint(turns, (), generator=generator)) * (4 // turns)
-        if (dy, dx, mirrored, quarter) == (0, 0, False, 0):
-            continue
-        shifted = values.roll((dy, dx), (0, 1))
-        moved.append(torch.rot90(shifted.flip(1) if mirrored else shifted, quarter))
+        shifted = places.roll((dy, dx), (0, 1))
+        order = torch.rot90(shifted.flip(1) if mirrored else shifted, quarter)
+        # On a narrow map a mirror image may be a shift, and undo it.
+        if not torch.equal(order, places):
+            moved.append(values.flatten()[order])
     return torch.stack(moved)
 
 
@@ -105,7 +105,10 @@ def delete(
     kept = 1 - torch.nn.functional.adaptive_avg_pool2d(mask, coarse)
     kept = torch.where(kept < 1, 0.0, 1.0)  # a pixel of the region must not colour its fill
     # Near colours where there are any, far ones in the middle of a wide region, else the mean.
-    field = small.mean((-2, -1), keepdim=True).expand(len(mask), -1, *coarse)
+    # Nothing is left to fill with where no pixel of the coarse picture is free of the region.
+    left = torch.where(kept.sum((-2, -1), keepdim=True) > 0, kept, 1.0)
+    field = (small * left).sum((-2, -1), keepdim=True) / left.sum((-2, -1), keepdim=True)
+    field = field.expand(-1, -1, *coarse)
     for sigma_frac in (0.5, 0.2, 0.07):
         width = sigma_frac * min(coarse)
         weight = _blurred(kept, width)
@@ -143,10 +146,20 @@ def faithfulness(
     effects = effect(torch.cat(marked)).view(len(AREAS), 2, len(maps)).double()
     if not bool(torch.isfinite(effects).all()):
         return Skipped("faithfulness", "the activation of the image without a region is not finite")
-    value = (effects[:, 0] - effects[:, 1]).mean(0)
+    means = effects.mean(0)
+    value = means[0] - means[1]
     null = value[1:]
-    medians = effects[:, :, 1:].median(-1).values
-    stated = AREAS.index(_STATED_AREA)
+    points = tuple(
+        DeletionPoint(
+            area,
+            float(row[0, 0]),
+            float(row[1, 0]),
+            float(row[0, 1:].median()),
+            float(row[1, 1:].median()),
+        )
+        for area, row in zip((*AREAS, sum(AREAS) / len(AREAS)), (*effects, means), strict=True)
+    )
+    mean = points[-1]
     return Faithfulness(
         value=float(value[0]),
         null_mean=float(null.mean()),
@@ -154,17 +167,8 @@ def faithfulness(
         p_value=(1 + int((null >= value[0]).sum())) / (1 + n_moves),
         n_moves=n_moves,
         fills=FILLS,
-        area_frac=_STATED_AREA,
-        retained_matters=bool(effects[stated, 0, 0] > medians[stated, 0]),
-        dropped_does_not=bool(effects[stated, 1, 0] < medians[stated, 1]),
-        curve=tuple(
-            DeletionPoint(
-                area,
-                float(effects[i, 0, 0]),
-                float(effects[i, 1, 0]),
-                float(medians[i, 0]),
-                float(medians[i, 1]),
-            )
-            for i, area in enumerate(AREAS)
-        ),
+        mean=mean,
+        retained_matters=mean.retained > mean.moved_retained,
+        dropped_does_not=mean.dropped < mean.moved_dropped,
+        curve=points[:-1],
     )

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from macoaudit.results import DROPPED_TO, KEPT_FROM
 from macoaudit.retention.content import ContentMap
 
 _PAPER = 0.86
@@ -14,15 +15,14 @@ def draw_map(
 ) -> Float[Tensor, "channel height width"]:
     """Show the reference in full colour where it is retained, pale and grey where it is dropped.
 
-    The weight of the colours rises from 0 at the median of chance to 1 at its 95th percentile, so
-    what is undetermined stays visibly paler than what is retained.
+    The weight of the colours rises from 0 at a retention of 0.2 to 1 at 0.5, the bounds by which
+    places are counted; what lies between stays visibly paler than what is retained.
 
     Args:
         image_01: the reference.
         content: its map.
     """
-    span = max(content.high - content.low, 1e-6)
-    weight = ((content.values - content.low) / span).clamp(0, 1)
+    weight = ((content.values - DROPPED_TO) / (KEPT_FROM - DROPPED_TO)).clamp(0, 1)
     size = (int(image_01.shape[-2]), int(image_01.shape[-1]))
     weight = torch.nn.functional.interpolate(
         weight[None, None], size=size, mode="bilinear", align_corners=False

@@ -114,8 +114,6 @@ def layer_path(
             f"{len(pairs.images)} images of {len(pairs.classes)} classes have another image of "
             f"their class; {_FEWEST} of two classes or more are needed",
         )
-    if not bool(pairs.other.any()):
-        return skipped(name, "all natural images are of one class: no other class to compare with")
     inverted = views(data.inversion_01[pairs.images], model)
     names = list(layers or path_layers(model))
     details: dict[str, float] = {}

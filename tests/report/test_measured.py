@@ -51,7 +51,7 @@ def numbers(image):
             yield f"{found.p_value:.3f}"
         else:
             yield found.reason
-    yield f"{100 * retention.retained_frac:.0f} % of the map"
+    yield f"of the map's places {100 * retention.retained_frac:.0f} % count as kept"
     if isinstance(proof, Skipped):
         yield proof.reason
     else:
@@ -99,7 +99,7 @@ def test_a_map_without_proof_says_so_in_words_and_sign(measured_run, page):
         assert ("○ Proof by deletion not made" in text) == (outcome == "none")
         assert ("the map is not validated for this image" in text) == (outcome is not True)
         words = {True: "deletion proof holds", False: "deletion proof FAILS"}
-        assert f"Retained map: 36 %; {words.get(outcome, 'no deletion proof')}" in text
+        assert f"Retained map: 36 % kept; {words.get(outcome, 'no deletion proof')}" in text
     assert outcomes == {True, False, "none"}
 
 

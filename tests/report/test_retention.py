@@ -117,10 +117,19 @@ def check(retention):
     for name, claim in claims.items():
         assert claim_holds(claim, retention.attributes[name]), (name, claim, sentence)
     assert told == bool({"kept", "partly kept", "threw away"} & set(claims.values()))
-    percent = Decimal(f"{100 * retention.retained_frac:.0f}")
-    content = next(c for c in rest if "content" in c)
-    assert ("counts as content kept" in content) == (percent > 5)
-    assert ("no more content than chance" in content) == (percent <= 5)
+    content = next(c for c in rest if "of the map's places" in c)
+    shares = re.fullmatch(
+        r"of the map's places (.*) % count as kept and (.*) % as thrown away\.?", content
+    )
+    parts = (retention.retained_frac, retention.dropped_frac)
+    for part, shown in zip(parts, shares.groups(), strict=True):
+        bound, number = (shown[0], shown[2:]) if shown[0] in "<>" else ("", shown)
+        percent = Decimal(str(part)) * 100
+        assert {
+            "": abs(percent - Decimal(number)) <= Decimal("0.5"),
+            "<": 0 < percent < Decimal(number),
+            ">": Decimal(number) < percent < 100,
+        }[bound]
     proof = retention.faithfulness
     proven = not isinstance(proof, Skipped) and proof.retained_matters and proof.dropped_does_not
     assert ("the map is not validated for this image" in sentence) == (not proven)
@@ -176,9 +185,9 @@ def test_the_sentence_reads_as_one():
         "Of this image, the network kept colours (0.71) and the predicted class (1.00); partly "
         "kept orientations of edges (0.22), layout apart from its position (0.34) and detail of 1 "
         "to 4 cycles per image (0.18 to 0.41); threw away spatial layout in the same place (0.09) "
-        "and detail of 4 to 8 cycles per image (0.02); not measured: the first five classes; 36 % "
-        "of the map counts as content kept, where chance would give about 5 %; the map is not "
-        "validated for this image, because the proof by deletion fails."
+        "and detail of 4 to 8 cycles per image (0.02); not measured: the first five classes; of "
+        "the map's places 36 % count as kept and 25 % as thrown away; the map is not validated for "
+        "this image, because the proof by deletion fails."
     )
 
 
@@ -226,10 +235,12 @@ def test_the_proof_says_what_held_and_what_did_not(tmp_path, proof):
     assert [text[0] for text in view.statements] == ["✓" if flag else "✗" for flag in flags]
     assert ("no more than" in view.statements[0]) == (not proof.retained_matters)
     assert ("no less than" in view.statements[1]) == (not proof.dropped_does_not)
-    odd = "; the curve on record does not show it"  # both hold in the curve of the example
-    notes = ["" if flag else odd for flag in flags]
-    assert f"(0.200 against 0.120{notes[0]})" in view.statements[0]
-    assert f"(0.060 against 0.100{notes[1]})" in view.statements[1]
+    mean = proof.mean
+    odd = "; the numbers on record do not show it"
+    true = (mean.retained > mean.moved_retained, mean.dropped < mean.moved_dropped)
+    notes = ["" if flag == fact else odd for flag, fact in zip(flags, true, strict=True)]
+    assert f"({mean.retained:.3f} against 0.120{notes[0]})" in view.statements[0]
+    assert f"({mean.dropped:.3f} against 0.100{notes[1]})" in view.statements[1]
     assert f"Faithfulness {proof.value:.3f}" in view.numbers
     assert "mean 0.020, 95th percentile 0.080" in view.numbers
     for row in view.rows:
@@ -243,12 +254,11 @@ def test_a_proof_within_what_moved_maps_reach_is_called_weak(tmp_path):
         assert ("support for the map is weak" in numbers) == weak
 
 
-def test_statements_equal_in_print_say_so_and_survive_a_missing_point(tmp_path):
-    curve = tuple(replace(p, retained=0.12001, moved_retained=0.12) for p in PROOFS[0].curve)
-    view = shown_for(record({}, replace(PROOFS[0], curve=curve)), tmp_path)
+def test_statements_equal_in_print_say_so(tmp_path):
+    mean = replace(PROOFS[0].mean, retained=0.12001, moved_retained=0.12)
+    view = shown_for(record({}, replace(PROOFS[0], mean=mean)), tmp_path)
     assert "(0.120 against 0.120, equal to the printed digits)" in view.proof.statements[0]
     bare = shown_for(record({}, replace(PROOFS[0], curve=())), tmp_path).proof
-    assert bare.statements[0].endswith("moved copies of it.")
     assert bare.chart is None
 
 

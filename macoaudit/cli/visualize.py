@@ -1,0 +1,222 @@
+"""``macoaudit visualize``: what classes, channels, tokens, heads and directions mean."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from macoaudit.cli.console import say, to_stderr
+from macoaudit.cli.devices import choose_device, choose_precision
+from macoaudit.cli.invert import (
+    model_slug,
+    parse_batch_size,
+    parse_formats,
+    print_record,
+    say_skipped,
+)
+from macoaudit.drawing_config import TargetConfig, VisualizeConfig, drawing_settings
+from macoaudit.errors import UsageError
+from macoaudit.report.words import visible
+from macoaudit.results import Method, Run
+
+_ROWS = 40
+Texts = list[str] | None
+Paths = list[Path] | None
+
+
+def command(
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model", "-m", help="demo, demo-clean, an alias, a timm name, or a card (.toml)."
+        ),
+    ],
+    logits: Annotated[
+        Texts, typer.Option(help="Classes: 3,10-20,tabby,all (index, range, name); repeatable.")
+    ] = None,
+    channels: Annotated[Texts, typer.Option(help="LAYER:0-15; repeatable.")] = None,
+    neurons: Annotated[
+        Texts, typer.Option(help="LAYER:c,y,x, or LAYER:c for the centre; repeatable.")
+    ] = None,
+    tokens: Annotated[
+        Texts, typer.Option(help="LAYER:PART:DIMS, PART cls, mean, reg0 or a patch; repeatable.")
+    ] = None,
+    heads: Annotated[Texts, typer.Option(help="Attention heads: LAYER:0-3; repeatable.")] = None,
+    directions: Annotated[
+        Paths, typer.Option(help="Directions: .safetensors or .npy, with --layer; repeatable.")
+    ] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer of the directions.")] = None,
+    direction_form: Annotated[
+        str, typer.Option("--direction-form", help="dot product or cosine.")
+    ] = "dot",
+    sums: Annotated[
+        Texts, typer.Option("--sum", help="Such as '1*logit:3 - 0.5*logit:4'; repeatable.")
+    ] = None,
+    sum_files: Annotated[
+        Paths, typer.Option("--sums", help="TOML or JSON: a table 'sums' of named sums.")
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="maco; fourier or pixel (baselines, Lucid's transforms).")
+    ] = "maco",
+    accentuate: Annotated[
+        Path | None, typer.Option(help="Start from this image: what would make it more so?")
+    ] = None,
+    keep: Annotated[
+        float, typer.Option(help="Weight of staying at the image's activation (--accentuate).")
+    ] = 1.0,
+    keep_layer: Annotated[
+        str, typer.Option("--keep-layer", help="Layer of that activation.")
+    ] = "penultimate",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Run folder (default: runs/visualize-MODEL).")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="A safetensors file, or 'random' for timing and controls.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Pictures per target.")] = 1,
+    seed: Annotated[int, typer.Option(help="First seed.")] = 0,
+    steps: Annotated[int | None, typer.Option(help="Steps (default: the preset's).")] = None,
+    canvas: Annotated[
+        int | None, typer.Option(help="Canvas side in px (default: the network's input).")
+    ] = None,
+    compat: Annotated[
+        str, typer.Option(help="Settings: macoaudit, paper, horama or xplique.")
+    ] = "macoaudit",
+    spectrum: Annotated[
+        Path | None, typer.Option(help="Magnitude spectrum (default: the packaged one).")
+    ] = None,
+    judge: Annotated[
+        Texts,
+        typer.Option(help="Judge network for transfer of classes; repeatable; 'none': no judges."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda[:n] or mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    batch_size: Annotated[
+        str, typer.Option("--batch-size", help="Pictures at once: auto or a number.")
+    ] = "auto",
+    report_format: Annotated[
+        str,
+        typer.Option("--format", help="html, pdf, html,pdf or none; json: record on stdout."),
+    ] = "html,pdf",
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Take up an unfinished run in --out.")
+    ] = True,
+    allow_pickle: Annotated[
+        bool, typer.Option("--allow-pickle", help="Load pickled weights (weights_only).")
+    ] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the verdict.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show a traceback on errors.")
+    ] = False,
+) -> int:
+    """Draw what drives classes, channels, neurons, tokens, heads or directions up."""
+    formats, with_json = parse_formats(report_format)
+    size = parse_batch_size(batch_size)
+    targets = TargetConfig(
+        logits=tuple(logits or ()),
+        channels=tuple(channels or ()),
+        neurons=tuple(neurons or ()),
+        tokens=tuple(tokens or ()),
+        heads=tuple(heads or ()),
+        directions=tuple(directions or ()),
+        layer=layer,
+        direction_form=direction_form,
+        sums=tuple(sums or ()),
+        sum_files=tuple(sum_files or ()),
+    )
+    settings = drawing_settings(_method(method), compat)
+    if steps is not None:
+        settings = replace(settings, n_steps=steps)
+    if canvas is not None:
+        settings = replace(settings, canvas_px=canvas)
+    if out == Path("-"):
+        raise UsageError(
+            "--out is '-'; visualize writes a folder. Give one, and --format json to have its "
+            "record on stdout as well"
+        )
+    place = choose_device(device)
+    config = VisualizeConfig(
+        model=model,
+        targets=targets,
+        out=out or Path("runs") / f"visualize-{model_slug(model)}",
+        method=_method(method),
+        weights=weights,
+        device=place,
+        precision=choose_precision(precision, place),
+        maco=settings,
+        spectrum=spectrum,
+        n_seeds=seeds,
+        seed=seed,
+        batch_size=size or (8 if place == "cpu" else 32),
+        judges=tuple(judge or ()),
+        accentuate=accentuate,
+        keep=keep,
+        keep_layer=keep_layer,
+        formats=formats,
+        resume=resume,
+        allow_pickle=allow_pickle,
+        offline=offline,
+    )
+    # Slow to import, so not at the top: --help and a bad option need no torch.
+    from macoaudit.cli.progress import ProgressBar
+    from macoaudit.visualization import run_visualize
+
+    with ProgressBar(quiet) as bar:
+        run = run_visualize(config, command_line=sys.argv, on_progress=bar.update)
+    if with_json:
+        print_record(run)
+    show(run, config, quiet)
+    return 0 if run.status == "complete" and not run.volatile.get("report_errors") else 2
+
+
+def _method(text: str) -> Method:
+    if text not in ("maco", "fourier", "pixel"):
+        raise UsageError(f"--method is {text!r}; use maco, fourier or pixel")
+    return cast(Method, text)
+
+
+def show(run: Run, config: VisualizeConfig, quiet: bool) -> None:
+    """Print a table of the pictures and the paths written, on stderr; with quiet one line."""
+    summary = run.summary
+    if not quiet:
+        to_stderr().print(_table(run))
+        say_skipped(run)
+    parts = [f"{run.status}: {summary['n_ok']} of {summary['n_pictures']} pictures"]
+    parts += [
+        f"{summary[f'n_{status}']} {status}"
+        for status in ("dead", "unreachable", "failed")
+        if summary[f"n_{status}"]
+    ]
+    if summary["transfer_top1_frac"] is not None:
+        parts.append(f"judges' first class {100 * summary['transfer_top1_frac']:.0f} %")
+    say(", ".join(parts))
+    for error in run.volatile.get("report_errors", []):
+        say(f"macoaudit: no {error}")
+    if not quiet:
+        for name in ("results.json", *(f"report.{name}" for name in config.formats)):
+            if (config.out / name).exists():
+                say(str(config.out / name))
+
+
+def _table(run: Run) -> Table:
+    table = Table(title=None, pad_edge=False)
+    table.add_column("target", overflow="fold")
+    table.add_column("seed", justify="right")
+    table.add_column("start", justify="right")
+    table.add_column("score", justify="right")
+    table.add_column("outcome", overflow="fold")
+    # Whatever went wrong is shown, however many targets went well.
+    drawn = run.visualizations
+    chosen = sorted(range(len(drawn)), key=lambda place: drawn[place].status == "ok")[:_ROWS]
+    for one in (drawn[place] for place in sorted(chosen)):
+        numbers = ["-" if n is None else f"{n:.4g}" for n in (one.start_score, one.score)]
+        outcome = one.status if one.status == "ok" else one.reason or one.status
+        table.add_row(Text(visible(one.name)), str(one.seed), *numbers, Text(visible(outcome)))
+    if len(drawn) > len(chosen):
+        table.add_row(f"... {len(drawn) - len(chosen)} more in results.json", "", "", "", "")
+    return table
