@@ -1,10 +1,16 @@
 """Concepts of a class: parts of its activations, their importance, and where they lie."""
 
-from macoaudit.concepts.choosing import class_index, concept_layer, images_of_class
+from macoaudit.concept_config import CROP_SIDES_FRAC
+from macoaudit.concepts.choosing import (
+    class_index,
+    class_of_label,
+    concept_layer,
+    images_of_class,
+    read_layer,
+)
 from macoaudit.concepts.crops import crop_boxes, cut
-from macoaudit.concepts.direction import DirectionObjective, pooled_activation
 from macoaudit.concepts.factorize import Factorization, factorize, join_signs, split_signs
-from macoaudit.concepts.finding import CROP_SIDES_FRAC, concepts
+from macoaudit.concepts.finding import OnImage, concepts
 from macoaudit.concepts.importance import sobol_total, total_index_design, total_indices
 from macoaudit.concepts.locate import fine_grids, iou, place_coefficients, region, upsample
 from macoaudit.concepts.records import Concept, ConceptSet, TopCrop
@@ -13,10 +19,11 @@ __all__ = [
     "CROP_SIDES_FRAC",
     "Concept",
     "ConceptSet",
-    "DirectionObjective",
     "Factorization",
+    "OnImage",
     "TopCrop",
     "class_index",
+    "class_of_label",
     "concept_layer",
     "concepts",
     "crop_boxes",
@@ -27,7 +34,7 @@ __all__ = [
     "iou",
     "join_signs",
     "place_coefficients",
-    "pooled_activation",
+    "read_layer",
     "region",
     "sobol_total",
     "split_signs",

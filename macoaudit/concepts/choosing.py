@@ -1,6 +1,7 @@
 """Which class, which images are of it, and at which layer its concepts are sought."""
 
 import difflib
+import re
 
 import torch
 from jaxtyping import Float, Int
@@ -13,6 +14,8 @@ from macoaudit.models import (
     frozen,
     grid_function,
     grid_of,
+    imagenet_ids,
+    imagenet_names,
     logits_function,
     resumed_logits,
 )
@@ -22,6 +25,7 @@ Images = Float[Tensor, "image colour height width"]
 # Coarser grids cannot tell where something lies: on the demo network the planted mark (2.4 % of the
 # area) is met with an overlap of 0.23 at three places a side, and of 0.70 at six.
 _LEAST_SIDE = 5
+_WORDNET_ID = re.compile(r"n\d{8}")
 
 
 def class_index(model: LoadedModel, name: str) -> int:
@@ -45,8 +49,9 @@ def class_index(model: LoadedModel, name: str) -> int:
         checked_class(model, int(wanted))
         return int(wanted)
     near = difflib.get_close_matches(wanted, labels, n=4, cutoff=0.4)
-    near += [label for label in labels if wanted and wanted in label and label not in near][:4]
-    hint = f"Did you mean {', '.join(near)}? " if near else ""
+    near += [label for label in labels if wanted and wanted in label]
+    offered = [model.labels[labels.index(label)] for label in dict.fromkeys(near)][:4]
+    hint = f"Did you mean {', '.join(offered)}? " if offered else ""
     raise UsageError(
         f"--class {name}: {model.name} has no such class. {hint}Give a name or a number from 0 to "
         f"{model.num_classes - 1}"
@@ -65,6 +70,27 @@ def checked_class(model: LoadedModel, index: int) -> str:
             f"to {model.num_classes - 1}"
         )
     return model.labels[index]
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().replace("_", " ").split())
+
+
+def class_of_label(model: LoadedModel, label: str) -> int | None:
+    """Find the class that a folder's name stands for; None where it is no class's name.
+
+    A name of a class (any case, underscores for spaces), a WordNet id where the network has the
+    classes of ImageNet-1k, or a class's number.
+    """
+    wanted = _plain(label)
+    found = [i for i, name in enumerate(model.labels) if _plain(name) == wanted]
+    if len(found) == 1:
+        return found[0]
+    if wanted.isascii() and wanted.isdecimal() and int(wanted) < model.num_classes:
+        return int(wanted)
+    if _WORDNET_ID.fullmatch(wanted) and model.num_classes == 1000:
+        return imagenet_ids().get(wanted) if model.labels == imagenet_names() else None
+    return None
 
 
 def images_of_class(

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from macoaudit.concept_config import CROP_SIDES_FRAC, N_DESIGNS, N_MEASURED
 from macoaudit.concepts.choosing import checked_class, concept_layer, read_layer
 from macoaudit.concepts.crops import crop_boxes, cut
 from macoaudit.concepts.factorize import (
@@ -29,11 +30,9 @@ from macoaudit.models import LoadedModel, frozen, grid_function
 Images = Float[Tensor, "image colour height width"]
 Grids = Float[Tensor, "image feature rows columns"]
 
-# Sides of the crops as shares of the image's.
-CROP_SIDES_FRAC = (0.5, 0.35)
-# Rows of the Sobol design. Measured on a linear function of ten inputs, 60 scramblings: the largest
-# index (0.9) has a root mean square error of 0.14 with 32 rows, 0.03 with 128 and 0.004 with 256.
-N_DESIGNS = 256
+OnImage = Callable[[str, int, int], None]
+"""Told the stage (``crops``, ``locate``, ``weigh``), images done and images in all."""
+
 # Concepts are located at no fewer places a side than this, by moving the image under the grid.
 _LEAST_PLACES = 12
 _MOST_SHIFTS = 4
@@ -48,10 +47,11 @@ def concepts(
     n_concepts: int = 10,
     crop_sides_frac: Sequence[float] = CROP_SIDES_FRAC,
     n_designs: int = N_DESIGNS,
-    n_measured: int = 16,
+    n_measured: int = N_MEASURED,
     n_top: int = 8,
     batch_size: int = 32,
     seed: int = 0,
+    on_image: OnImage | None = None,
 ) -> ConceptSet:
     """Find the concepts of a class in images of it, rank them, and locate them.
 
@@ -73,6 +73,7 @@ def concepts(
         n_top: crops to name for each concept.
         batch_size: images at a time.
         seed: of the factorisation and the masks.
+        on_image: called after every image of every stage.
 
     Returns:
         The concepts: evidence for the class first, then evidence against it, by importance.
@@ -83,19 +84,20 @@ def concepts(
         LayerError: when the layer is no grid, or the classifier does not look at it.
     """
     name = checked_class(model, class_index)
+    tell = on_image or (lambda stage, done, total: None)
     _check_images(model, images_01, name, n_measured, batch_size)
     with torch.no_grad(), frozen(model.module):
         layer = concept_layer(model, images_01) if layer is None else layer
         read_layer(model, layer, images_01)
         read = _reader(model, layer, batch_size)
         boxes = crop_boxes(model.preprocessing.input_size, crop_sides_frac)
-        pooled, signed = _crop_activations(read, images_01, boxes)
+        pooled, signed = _crop_activations(read, images_01, boxes, tell)
         count, note = concept_count(n_concepts, *pooled.shape)
         found = factorize(pooled, count, seed=seed)
-        maps, grid, fine = _maps(read, images_01, found.parts, signed=signed)
+        maps, grid, fine = _maps(read, images_01, found.parts, tell, signed=signed)
         measured = _evenly(len(images_01), n_measured)
         directions = join_signs(found.parts) if signed else found.parts
-        measure = Weighing(model, layer, read, class_index, n_designs, batch_size, seed)
+        measure = Weighing(model, layer, read, class_index, n_designs, batch_size, seed, tell)
         totals, effects = measure(images_01[measured], found.parts, directions, signed=signed)
     order = _evidence_first(totals.mean(0), effects.mean(0))
     return ConceptSet(
@@ -109,6 +111,7 @@ def concepts(
                 importance=float(totals[:, i].mean()),
                 importance_by_image=totals[:, i],
                 effect=float(effects[:, i].mean()),
+                effect_by_image=effects[:, i],
                 part=found.parts[i],
                 direction=directions[i],
                 maps=maps[:, i],
@@ -117,6 +120,7 @@ def concepts(
             for i in order
         ),
         n_images=len(images_01),
+        measured=tuple(measured.tolist()),
         n_crops=len(pooled),
         crop_boxes=boxes,
         signed=signed,
@@ -194,14 +198,18 @@ def _reader(model: LoadedModel, layer: str, batch_size: int) -> Callable[[Images
 
 
 def _crop_activations(
-    read: Callable[[Images], Grids], images_01: Images, boxes: Int[Tensor, "box 4"]
+    read: Callable[[Images], Grids],
+    images_01: Images,
+    boxes: Int[Tensor, "box 4"],
+    tell: OnImage,
 ) -> tuple[Float[Tensor, "crop feature"], bool]:
     """Average the crops' activations over places, image by image; both halves where any is < 0."""
     halves, signed = [], False
-    for image_01 in images_01:
+    for position, image_01 in enumerate(images_01):
         grids = read(cut(image_01, boxes))
         signed = signed or has_negative(grids)
         halves.append(split_signs(grids).mean((-2, -1)))
+        tell("crops", position + 1, len(images_01))
     pooled = torch.cat(halves)
     return (pooled if signed else pooled.chunk(2, 1)[0]), signed
 
@@ -210,6 +218,7 @@ def _maps(
     read: Callable[[Images], Grids],
     images_01: Images,
     parts: Float[Tensor, "part feature"],
+    tell: OnImage,
     *,
     signed: bool,
 ) -> tuple[Float[Tensor, "image part height width"], tuple[int, int], tuple[int, int]]:
@@ -218,9 +227,10 @@ def _maps(
     n_shifts = min(_MOST_SHIFTS, -(-_LEAST_PLACES // min(rows, columns)))
     size = (images_01.shape[-2], images_01.shape[-1])
     maps = []
-    for image_01 in images_01:
+    for position, image_01 in enumerate(images_01):
         places = as_factorised(fine_grids(read, image_01[None], n_shifts), signed=signed)
         maps.append(upsample(place_coefficients(places, parts), size).float())
+        tell("locate", position + 1, len(images_01))
     return torch.cat(maps), (rows, columns), (rows * n_shifts, columns * n_shifts)
 
 

@@ -27,6 +27,7 @@ class Concept:
     effect: float
     """Logit of the class minus the logit without the concept, mean over images: its sign tells
     evidence for the class from evidence against it."""
+    effect_by_image: Float[Tensor, " measured_image"]
     part: Float[Tensor, " feature"]
     """Row of W, unit length, non-negative."""
     direction: Float[Tensor, " channel"]
@@ -55,6 +56,8 @@ class ConceptSet:
     """Places at which concepts were located, after moving the image under the grid."""
     concepts: tuple[Concept, ...]
     n_images: int
+    measured: tuple[int, ...]
+    """Indices of the images on which importance and effect were measured."""
     n_crops: int
     crop_boxes: Int[Tensor, "box 4"]
     """Windows that were cut out of every image: top, left, height, width."""

@@ -27,10 +27,12 @@ class Weighing:
         n_designs: int,
         batch_size: int,
         seed: int,
+        tell: Callable[[str, int, int], None],
     ) -> None:
         self._model, self._read, self._class_index = model, read, class_index
         self._resume = resumed_logits(model, layer)
         self._n_designs, self._batch_size, self._seed = n_designs, batch_size, seed
+        self._tell = tell
 
     def __call__(
         self,
@@ -57,6 +59,7 @@ class Weighing:
             logits = self._logits(image_01[None], grid, added, masks.float())
             totals.append(total_indices(logits[: len(design)], n))
             effects.append(logits[len(design)] - logits[len(design) + 1 :])
+            self._tell("weigh", len(effects), len(images_01))
         return torch.stack(totals), torch.stack(effects)
 
     def _logits(

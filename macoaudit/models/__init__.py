@@ -17,7 +17,7 @@ from macoaudit.models.grids import (
     grid_of,
 )
 from macoaudit.models.hub import REMEDIES, hub_reachable
-from macoaudit.models.labels import imagenet_names
+from macoaudit.models.labels import imagenet_ids, imagenet_names
 from macoaudit.models.layers import (
     PENULTIMATE,
     LayerInfo,
@@ -67,6 +67,7 @@ __all__ = [
     "grid_function",
     "grid_of",
     "hub_reachable",
+    "imagenet_ids",
     "imagenet_names",
     "import_timm",
     "list_layers",

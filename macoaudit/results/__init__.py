@@ -6,7 +6,18 @@ folder with forward slashes. Every number is finite; one that could not be had i
 reason, or the whole measurement is a :class:`Skipped`.
 """
 
+from macoaudit.results.concepts import (
+    ChosenBy,
+    ClassConcepts,
+    ConceptCrop,
+    ConceptImage,
+    ConceptPlace,
+    ConceptRecord,
+    NonNegative,
+)
 from macoaudit.results.json_form import (
+    concepts_from_json,
+    concepts_to_json,
     from_json,
     image_from_json,
     image_to_json,
@@ -56,9 +67,13 @@ from macoaudit.results.visualizations import (
 )
 
 __all__ = [
+    "ChosenBy",
+    "ClassConcepts",
+    "ConceptCrop",
+    "ConceptImage",
+    "ConceptPlace",
+    "ConceptRecord",
     "DROPPED_TO",
-    "KEPT_FROM",
-    "SCHEMA_VERSION",
     "DeletionPoint",
     "DepthPoint",
     "DirectionForm",
@@ -67,14 +82,17 @@ __all__ = [
     "ImageAudit",
     "ImageStatus",
     "Inversion",
+    "KEPT_FROM",
     "Method",
     "ModelRecord",
+    "NonNegative",
     "Plausibility",
     "Prediction",
     "Retained",
     "Retention",
     "Run",
     "RunStatus",
+    "SCHEMA_VERSION",
     "SeedPlausibility",
     "Skipped",
     "TargetKind",
@@ -87,6 +105,8 @@ __all__ = [
     "Visualization",
     "VisualizationStatus",
     "WeightsOrigin",
+    "concepts_from_json",
+    "concepts_to_json",
     "from_json",
     "image_from_json",
     "image_to_json",

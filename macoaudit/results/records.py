@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from macoaudit.results.concepts import ClassConcepts
 from macoaudit.results.measures import (
     DepthPoint,
     Exemplar,
@@ -114,4 +115,5 @@ class Run:
     """Facts that differ between equal runs: times, device, versions, command line."""
     trust: tuple[TrustCheck, ...] = ()
     visualizations: tuple[Visualization, ...] = ()
+    concepts: tuple[ClassConcepts, ...] = ()
     findings: tuple[Mapping[str, Any], ...] = ()
