@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from macoaudit.concept_config import ConceptsConfig
+    from macoaudit.concept_run import run_concepts
     from macoaudit.config import InvertConfig, MacoConfig, preset
     from macoaudit.drawing_config import TargetConfig, VisualizeConfig
     from macoaudit.inversion import invert
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ConceptsConfig": "macoaudit.concept_config",
     "InvertConfig": "macoaudit.config",
     "MacoConfig": "macoaudit.config",
     "Target": "macoaudit.targets",
@@ -33,11 +36,13 @@ _HOMES = {
     "preset": "macoaudit.config",
     "read_results": "macoaudit.store",
     "render_html": "macoaudit.report.html",
+    "run_concepts": "macoaudit.concept_run",
     "run_invert": "macoaudit.pipeline",
     "run_visualize": "macoaudit.visualization",
 }
 
 __all__ = [
+    "ConceptsConfig",
     "InvertConfig",
     "MacoConfig",
     "Target",
@@ -51,6 +56,7 @@ __all__ = [
     "preset",
     "read_results",
     "render_html",
+    "run_concepts",
     "run_invert",
     "run_visualize",
 ]

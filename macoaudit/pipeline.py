@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import torch
 
@@ -105,7 +106,7 @@ def run_invert(
             ``results.json`` says "incomplete".
     """
     files = find_images(config.images)
-    _require_outside(config)
+    require_outside(config.out, (*config.images, *config.references))
     if "pdf" in config.formats:
         require_pdf()  # a missing library is found before the first inversion, not after the last
     tell = on_progress or (lambda progress: None)
@@ -128,13 +129,20 @@ def run_invert(
     return run
 
 
-def _require_outside(config: InvertConfig) -> None:
-    """Keep a run out of the folders it reads, where the next start would find its pictures."""
-    out = config.out.resolve()
-    for path in (*config.images, *config.references):
-        if path.is_dir() and out.is_relative_to(path.resolve()):
+def require_outside(out: Path, folders: Sequence[Path]) -> None:
+    """Keep a run out of the folders it reads, where the next start would find its pictures.
+
+    Args:
+        out: the run folder.
+        folders: files and folders that are read.
+
+    Raises:
+        UsageError: when it lies in one of them.
+    """
+    for path in folders:
+        if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
             raise UsageError(
-                f"--out {config.out}: lies in the folder of images {path}, so the run's pictures "
+                f"--out {out}: lies in the folder of images {path}, so the run's pictures "
                 "would be taken for images. Give a folder outside it"
             )
 

@@ -13,7 +13,7 @@ PACKAGE = Path(macoaudit.__file__).parent
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("config", "results", "preprocessing", "files", "environment"),
-    ("images", "models", "spectrum", "directions", "drawing_config"),
+    ("images", "models", "spectrum", "directions", "drawing_config", "concept_config"),
     (
         "targets",
         "parametrization",
@@ -37,6 +37,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("stages",),
     ("pipeline",),
     ("visualization",),
+    ("concept_run",),
     ("cli",),
 )
 ROW_OF = {module: row for row, modules in enumerate(ROWS) for module in modules}

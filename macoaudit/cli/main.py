@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from macoaudit import __version__
-from macoaudit.cli import invert, models, report, spectrum, visualize
+from macoaudit.cli import concepts, invert, models, report, spectrum, visualize
 from macoaudit.cli.console import fail
 from macoaudit.errors import MacoauditError
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.command("invert")(invert.command)
 app.command("visualize")(visualize.command)
+app.command("concepts")(concepts.command)
 app.command("spectrum")(spectrum.command)
 app.command("models")(models.command)
 app.command("report")(report.command)
@@ -115,7 +116,7 @@ def run(arguments: list[str]) -> int:
         if code != 130:
             return code
         kept = "; finished images are kept, the same command goes on from there"
-        again = kept if arguments[:1] in (["invert"], ["visualize"]) else ""
+        again = kept if arguments[:1] in (["invert"], ["visualize"], ["concepts"]) else ""
         if signals.terminated:
             return fail(f"terminated{again}", 143)
         return fail(f"interrupted{again}", 130)

@@ -67,13 +67,15 @@ from macoaudit.results.visualizations import (
 )
 
 __all__ = [
+    "DROPPED_TO",
+    "KEPT_FROM",
+    "SCHEMA_VERSION",
     "ChosenBy",
     "ClassConcepts",
     "ConceptCrop",
     "ConceptImage",
     "ConceptPlace",
     "ConceptRecord",
-    "DROPPED_TO",
     "DeletionPoint",
     "DepthPoint",
     "DirectionForm",
@@ -82,7 +84,6 @@ __all__ = [
     "ImageAudit",
     "ImageStatus",
     "Inversion",
-    "KEPT_FROM",
     "Method",
     "ModelRecord",
     "NonNegative",
@@ -92,7 +93,6 @@ __all__ = [
     "Retention",
     "Run",
     "RunStatus",
-    "SCHEMA_VERSION",
     "SeedPlausibility",
     "Skipped",
     "TargetKind",

@@ -50,6 +50,12 @@ def judge_pictures(
     return judge.name, list(zip(seen, start, strict=True))
 
 
+def visualization_id(goal: WeightedSum) -> str:
+    """Name a target's folder in a run."""
+    # The ending keeps dots in a layer's name from being taken for a file's.
+    return image_id(f"{goal.text}.png", target_key(goal))
+
+
 def build_record(
     setup: Drawing,
     goal: WeightedSum,
@@ -69,9 +75,7 @@ def build_record(
         judged: by judge, logits on the picture and on its start, or why there are none.
     """
     model, status = setup.model, drawn.statuses[member]
-    key = target_key(goal)
-    # The ending keeps dots in a layer's name from being taken for a file's.
-    name = image_id(f"{goal.text}.png", key)
+    name = visualization_id(goal)
     finite = status != "failed"
     ok = status == "ok"
     index = goal.class_index
