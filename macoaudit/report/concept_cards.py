@@ -35,9 +35,9 @@ class ConceptCard:
     anchor: str
     title: str
     side: str
-    """``evidence for ...`` or ``evidence against ...``."""
+    """``evidence for ...``, ``evidence against ...``, or that it hardly matters."""
     level: str
-    """``for`` or ``against``: for looks beside the words."""
+    """``for``, ``against`` or ``none``: for looks beside the words."""
     importance: str
     effect: str
     bar_pct: str
@@ -84,7 +84,7 @@ def _sentence(one: ConceptRecord, found: ClassConcepts) -> str:
     share = share_text(min(one.importance, 1.0))
     size = fraction_text(abs(one.effect))
     return (
-        f"It takes part in about {share} of what mixing the concepts does to the logit of {name}. "
+        f"It takes part in {share} of what mixing the concepts does to the logit of {name}. "
         f"Shutting it out {verb} that logit by {size} on average ({verb} it in {same} of "
         f"{plural(n, 'image')})."
     )
@@ -149,9 +149,8 @@ def build_concept_card(
     )
     ordered = sorted(one.places, key=lambda place: -place.strength)[:max_places]
     places = tuple(_place_picture(place, one.rank, paths) for place in ordered)
-    best = next(
-        (n for n, p in enumerate(ordered) if one.crops and p.image == one.crops[0].image), 0
-    )
+    strongest = one.crops[0].image if one.crops else ""
+    best = next((n for n, place in enumerate(ordered) if place.image == strongest), 0)
     overview = (
         *(Picture(p.path, p.caption, p.alt, small=True) for p in drawings[:1]),
         *crops[:1],
@@ -159,12 +158,15 @@ def build_concept_card(
     )
     shown = len(ordered)
     left = "" if shown == len(one.places) else f" {shown:,} of {len(one.places):,} images shown."
-    side = "for" if one.effect > 0 else "against"
+    level = "for" if one.effect > 0 else "against"
+    side = f"evidence {level} {visible(found.class_name)}"
+    if effect_text(one.effect) == fraction_text(0) and fraction_text(one.importance) == "0.00":
+        level, side = "none", f"hardly matters for {visible(found.class_name)}"
     return ConceptCard(
         anchor=anchor,
         title=f"Concept {one.rank}",
-        side=f"evidence {side} {visible(found.class_name)}",
-        level=side,
+        side=side,
+        level=level,
         importance=fraction_text(one.importance),
         effect=effect_text(one.effect),
         bar_pct=percent_of(one.importance, 1),

@@ -42,9 +42,7 @@ HOW_TO_READ = (
 GLOSSARY = (
     Fact("Coefficient", "How much of a concept a crop or a place holds, in the layer's units."),
     Fact("Crop", "A window of an image, resized to what the network takes."),
-    Fact(
-        "Direction", "One number for each channel of the layer; the concept's row of the factors."
-    ),
+    Fact("Direction", "One number for each channel of the layer: the concept's row of W."),
     Fact(
         "Factorisation",
         "Non-negative matrix factorisation: activations of crops, A, as products U W of "
