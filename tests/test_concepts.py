@@ -1,5 +1,7 @@
 """Concepts of real networks: bad input, the layer that is chosen, and the planted mark."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -8,28 +10,27 @@ from benchmarks.concepts import TOP, figure, marked_scenes
 from benchmarks.demo.scenes import LABELS, PLANTED
 from macoaudit.concepts import (
     ConceptSet,
-    DirectionObjective,
     class_index,
+    class_of_label,
     concept_layer,
     concepts,
     images_of_class,
     place_coefficients,
-    pooled_activation,
     split_signs,
 )
-from macoaudit.config import MacoConfig
+from macoaudit.drawing_config import drawing_settings
 from macoaudit.errors import LayerError, UsageError
 from macoaudit.models import (
     LoadedModel,
-    frozen,
     grid_function,
+    imagenet_names,
     load_model,
     logits_function,
     resumed_logits,
 )
-from macoaudit.optimize import optimize
-from macoaudit.parametrization import build_parametrization
 from macoaudit.spectrum import load_spectrum
+from macoaudit.targets import Target
+from macoaudit.visualize import visualize
 
 MUSHROOM = LABELS.index(PLANTED)
 
@@ -126,35 +127,17 @@ def test_a_linear_head_gives_the_squared_shares():
     torch.testing.assert_close(measured.double(), effects, atol=1e-3, rtol=1e-3)
 
 
-def test_pooled_activation_is_the_mean_of_the_grid(demo, scenes, found):
-    images = scenes[0][:2]
-    with torch.no_grad():
-        known = grid_function(demo, found.layer)(images).mean((2, 3))
-        torch.testing.assert_close(pooled_activation(demo, found.layer)(images), known)
-
-
 def test_a_concept_can_be_drawn_along_its_direction(demo, found):
-    concept = found.concepts[0]
-    config = MacoConfig(n_steps=12)
-    (generator, crops, noise) = (torch.Generator().manual_seed(i) for i in range(3))
-    with frozen(demo.module):
-        read = pooled_activation(demo, found.layer)
-        drawn = optimize(
-            read,
-            build_parametrization(
-                load_spectrum(), config, (96, 96), [generator], torch.device("cpu")
-            ),
-            DirectionObjective(concept.direction[None].float()),
-            config=config,
-            view_size=(96, 96),
-            crop_generators=[crops],
-            noise_generators=[noise],
-        )
-        assert drawn.failures == (None,)
-        grey = read(torch.full((1, 3, 96, 96), 0.5)) @ concept.direction.float()
-        reached = read(drawn.image_01) @ concept.direction.float()
-    assert float(reached) > float(drawn.scores[0, 0])
-    assert float(reached) > float(grey)
+    vector = tuple(found.concepts[0].direction.float().tolist())
+    config = replace(drawing_settings("maco"), n_steps=12)
+    target = Target("direction", layer=found.layer, vector=vector)
+    drawn = visualize(demo, [target], spectrum=load_spectrum(), config=config)
+    assert drawn.statuses == ("ok",)
+    with torch.no_grad():
+        grid = grid_function(demo, found.layer)(drawn.image_01)
+    known = grid.mean((2, 3)) @ torch.tensor(vector)
+    torch.testing.assert_close(drawn.score, known, atol=1e-4, rtol=1e-4)
+    assert float(drawn.score) > float(drawn.start_score)
 
 
 def test_the_model_is_left_as_it_was_found(demo, scenes):
@@ -188,6 +171,22 @@ def test_classes_are_found_by_name_and_number(demo):
     for index in (-1, 10):
         with pytest.raises(UsageError, match="has 10 classes"):
             concepts(demo, images_for(demo, 1), index)
+
+
+@pytest.mark.parametrize(
+    ("label", "index"),
+    [("mushroom", 6), ("MUSHROOM", 6), ("6", 6), ("10", None), ("photographs", None), ("", None)],
+)
+def test_a_folder_is_named_after_a_class_or_is_not(demo, label, index):
+    assert class_of_label(demo, label) == index
+
+
+def test_folders_of_imagenet_are_named_by_their_ids(demo):
+    many = replace(demo, num_classes=1000, labels=imagenet_names())
+    assert class_of_label(many, "n01440764") == 0  # tench, the first of ImageNet-1k
+    assert class_of_label(many, "tiger_shark") == many.labels.index("tiger shark") == 3
+    assert class_of_label(many, "n00000000") is None
+    assert class_of_label(demo, "n01440764") is None
 
 
 def test_a_class_without_images_says_what_they_are_taken_for(demo, scenes):

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from macoaudit.concepts import (
-    DirectionObjective,
     crop_boxes,
     cut,
     factorize,
@@ -286,23 +285,3 @@ def test_overlap_by_hand_and_empty_maps():
     assert iou(a & False, b & False) == 0
     assert not region(torch.zeros(4, 4)).any()
     assert int(region(torch.tensor([[1.0, 0.5], [0.49, 0.0]])).sum()) == 2
-
-
-def test_direction_scores_by_hand_whatever_the_batch():
-    objective = DirectionObjective(torch.tensor([[3.0, 4.0], [0.0, 2.0]]))
-    activations = torch.tensor([[[1.0, 1.0], [5.0, 0.0]], [[1.0, 1.0], [7.0, -1.0]]])
-    known = torch.tensor([[7 / 5, 3.0], [1.0, -1.0]])
-    torch.testing.assert_close(objective.scores(activations), known)
-    alone = objective.select(torch.tensor([1])).scores(activations[1:])
-    torch.testing.assert_close(alone, known[1:])
-
-
-@pytest.mark.parametrize("direction", [[0.0, 0.0], [math.nan, 1.0]])
-def test_a_direction_that_points_nowhere_is_refused(direction):
-    with pytest.raises(UsageError, match="of member 1 is zero or not finite"):
-        DirectionObjective(torch.tensor([[1.0, 0.0], direction]))
-
-
-def test_a_direction_of_another_length_is_refused():
-    with pytest.raises(UsageError, match="it has 2 numbers, the layer 3 channels"):
-        DirectionObjective(torch.ones(1, 2)).scores(torch.ones(1, 1, 3))
