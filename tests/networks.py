@@ -131,7 +131,9 @@ class Pixels(nn.Module):
 
 
 class Painted(nn.Module):
-    """Sees how red, green and blue places are; class 0 is ``3 red - 2 green``, the others nothing.
+    """Sees how much redder, greener, bluer than grey places are.
+
+    Class 0 is ``300 red - 200 green``, the other classes are nothing.
 
     ``places`` puts out 8 x 8 places of four channels: the three colours, and how dark it is.
     """
@@ -143,7 +145,7 @@ class Painted(nn.Module):
         with torch.no_grad():
             for part in (self.places[0].weight, self.head.weight, self.head.bias):
                 part.zero_()
-            self.places[0].weight[:3, :, 0, 0] = 2 * torch.eye(3) - 1
+            self.places[0].weight[:3, :, 0, 0] = 1.5 * torch.eye(3) - 0.5
             self.places[0].weight[3] = -1.0
             self.places[0].bias.copy_(torch.tensor([0.0, 0.0, 0.0, 0.5]))
             self.head.weight[0] = torch.tensor([300.0, -200.0, 0.0, 0.0])

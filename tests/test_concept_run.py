@@ -67,7 +67,18 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def command(*more: str, images: tuple[str, ...] = ("data",), name: str = "class 0") -> list[str]:
     """A short run; later options win over the first ones."""
     base = ["concepts", *images, "--class", name, "--model", "net.toml", "--layer", "places"]
-    base += ["--n-concepts", "3", "--designs", "8", "--measured", "2", "--steps", str(N_STEPS), "--out", "run"]
+    base += [
+        "--n-concepts",
+        "3",
+        "--designs",
+        "8",
+        "--measured",
+        "2",
+        "--steps",
+        str(N_STEPS),
+        "--out",
+        "run",
+    ]
     return [*base, "--format", "none", "--device", "cpu", *more]
 
 
@@ -160,7 +171,8 @@ class TestKnownConcepts:
             assert one["name"] == f"class 0, concept {concept['rank']}"
             with Image.open(Path("run") / one["files"]["image"]) as picture:
                 image = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None] / 255
-            grid = grid_function(model, "places")(image).mean((2, 3))[0]
+            with torch.no_grad():
+                grid = grid_function(model, "places")(image).mean((2, 3))[0]
             score = float(grid @ torch.tensor(vector))
             assert one["score"] == pytest.approx(score, abs=1e-5)
             for kind in ("transparency", "masked"):

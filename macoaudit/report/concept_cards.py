@@ -160,7 +160,7 @@ def build_concept_card(
     left = "" if shown == len(one.places) else f" {shown:,} of {len(one.places):,} images shown."
     level = "for" if one.effect > 0 else "against"
     side = f"evidence {level} {visible(found.class_name)}"
-    if effect_text(one.effect) == fraction_text(0) and fraction_text(one.importance) == "0.00":
+    if effect_text(one.effect) == "0.00" and fraction_text(one.importance) == "0.00":
         level, side = "none", f"hardly matters for {visible(found.class_name)}"
     return ConceptCard(
         anchor=anchor,

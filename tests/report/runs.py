@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+import measured as examples
 import numpy as np
 from PIL import Image
 
@@ -20,7 +21,6 @@ from macoaudit.results import (
     Transfer,
     TrustCheck,
 )
-from tests import measured as examples
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>.png",

@@ -4,6 +4,7 @@ import base64
 import io
 from dataclasses import replace
 
+import measured as examples
 import pypdf
 import pytest
 from pages import Page
@@ -18,7 +19,6 @@ from macoaudit.report.pdf import LIMITS, render_pdf
 from macoaudit.report.retention import keeping_sentence
 from macoaudit.report.view import Limits, build_view
 from macoaudit.results import Retained, Skipped
-from tests import measured as examples
 
 ALL = Limits(cards=1000)
 

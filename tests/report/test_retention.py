@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from decimal import Decimal
 
+import measured as examples
 import pytest
 from runs import make_run
 
@@ -19,7 +20,6 @@ from macoaudit.report.retention import (
 )
 from macoaudit.report.words import VERDICT_WORDS, verdict
 from macoaudit.results import Retained, Skipped
-from tests import measured as examples
 
 EDGES = (0.0, 0.0049, 0.0051, 0.19, 0.1949, 0.2051, 0.4, 0.4949, 0.4951, 0.71, 0.9999, 1.0)
 P_VALUES = (0.0154, 0.05, 0.0504, 0.0506, 0.9)

@@ -1,12 +1,12 @@
 from dataclasses import replace
 
+import measured as examples
 import pytest
 from runs import make_run
 
 from macoaudit.report.facts import banner
 from macoaudit.report.trust import TEXTS, trust_view, trust_warning
 from macoaudit.results import TrustCheck
-from tests import measured as examples
 
 CHECKS = examples.trust()
 
