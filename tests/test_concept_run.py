@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 import macoaudit
 from macoaudit.cli.main import run
 from macoaudit.concept_config import ConceptsConfig
-from macoaudit.concept_run import heat_colors, overlay, run_concepts
+from macoaudit.concept_run import heat_colors, job, overlay, run_concepts
 from macoaudit.concepts import iou, region
 from macoaudit.directions import load_directions
 from macoaudit.drawing_config import drawing_settings
@@ -428,3 +428,15 @@ def test_heat_rises_in_brightness_and_leaves_nothing_where_there_is_nothing():
     full = overlay(torch.zeros(1, 4, 5), torch.ones(4, 5))
     torch.testing.assert_close(full, 0.85 * heat_colors(torch.ones(4, 5)))
     assert float(full.max()) <= 1
+
+
+def test_an_interrupted_command_exits_with_130_and_says_what_is_kept(desk, capsys, monkeypatch):
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(job, "visualize", stop)
+    assert run(command("-q")) == 130
+    assert "finished images are kept" in capsys.readouterr().err
+    document = record()
+    assert (document["status"], document["visualizations"]) == ("incomplete", [])
+    assert len(document["concepts"][0]["concepts"]) == 3
