@@ -31,7 +31,7 @@ ROOT = Path(__file__).parent.parent
 SCHEMA = json.loads((Path(macoaudit.__file__).parent / "data/results.schema.json").read_text())
 COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 SQUARE_PX = 8
-N_STEPS = 6
+N_STEPS = 4
 
 
 def write_squares(path: Path, seed: int) -> dict[str, tuple[int, int]]:
@@ -67,19 +67,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def command(*more: str, images: tuple[str, ...] = ("data",), name: str = "class 0") -> list[str]:
     """A short run; later options win over the first ones."""
     base = ["concepts", *images, "--class", name, "--model", "net.toml", "--layer", "places"]
-    base += [
-        "--n-concepts",
-        "3",
-        "--designs",
-        "8",
-        "--measured",
-        "2",
-        "--steps",
-        str(N_STEPS),
-        "--out",
-        "run",
-    ]
-    return [*base, "--format", "none", "--device", "cpu", *more]
+    base += ["--n-concepts", "3", "--crop-sides", "0.5", "--designs", "8", "--measured", "2"]
+    base += ["--steps", str(N_STEPS), "--out", "run", "--format", "none", "--device", "cpu"]
+    return [*base, *more]
 
 
 def settings(*, out: str = "run", **changes: Any) -> ConceptsConfig:
@@ -90,6 +80,7 @@ def settings(*, out: str = "run", **changes: Any) -> ConceptsConfig:
         "layer": "places",
         "out": Path(out),
         "n_concepts": 3,
+        "crop_sides_frac": (0.5,),
         "n_designs": 8,
         "n_measured": 2,
         "formats": (),
@@ -113,7 +104,7 @@ def stable(out: str = "run") -> dict[str, Any]:
 
 class TestKnownConcepts:
     def test_colours_come_out_with_their_weight_their_sign_and_their_place(self, desk):
-        assert run(command("--designs", "64", "--measured", "6")) == 0
+        assert run(command("--designs", "64", "--measured", "6", "--crop-sides", "0.5,0.35")) == 0
         document = record()
         (found,) = document["concepts"]
         assert (found["class_name"], found["layer"], found["grid"]) == ("class 0", "places", [8, 8])
