@@ -63,6 +63,9 @@ class TargetConfig:
     layer: str | None = None
     """Layer of the directions."""
     direction_form: str = "dot"
+    logit_form: str = "auto"
+    """``standard`` score among the classes, ``raw``, or ``auto``: standard where there are three
+    classes or more. Sums always take raw logits, which they are linear in."""
     sums: tuple[str, ...] = ()
     sum_files: tuple[Path, ...] = ()
 
@@ -74,6 +77,12 @@ class TargetConfig:
                 f"--layer {self.layer} came without --directions; channels, neurons, tokens and "
                 "heads name their layer themselves, as --channels LAYER:0-15"
             )
+        require(
+            self.logit_form in ("auto", "standard", "raw"),
+            "--logit-form",
+            self.logit_form,
+            "use standard, raw or auto",
+        )
         named = (self.logits, self.channels, self.neurons, self.tokens, self.heads)
         if not any((*named, self.directions, self.sums, self.sum_files)):
             raise UsageError(
@@ -110,6 +119,9 @@ class VisualizeConfig:
     """Weight of the penalty on leaving the image's activation, with ``accentuate``."""
     keep_layer: str = "penultimate"
     """Layer whose activation of the image is to be kept."""
+    accent_rate: float = 0.1
+    """Step sizes with ``accentuate``, relative to those of a search that starts from noise: steps
+    as long as those wash the image out before the target shows."""
     formats: tuple[ReportFormat, ...] = ("html", "pdf")
     resume: bool = True
     allow_pickle: bool = False
@@ -121,6 +133,8 @@ class VisualizeConfig:
         require(self.batch_size >= 1, "--batch-size", self.batch_size, "use at least 1")
         require(self.method in get_args(Method), "--method", self.method, f"use {get_args(Method)}")
         require(math.isfinite(self.keep) and self.keep >= 0, "--keep", self.keep, "use 0 or more")
+        rate = self.accent_rate
+        require(math.isfinite(rate) and rate > 0, "--accent-rate", rate, "use a number above 0")
         require_judges(self.judges)
 
     @property
@@ -139,6 +153,7 @@ class VisualizeConfig:
             "judges": list(self.judges),
             "accentuate": None if self.accentuate is None else self.accentuate.name,
             "keep": None if self.accentuate is None else self.keep,
+            "accent_rate": None if self.accentuate is None else self.accent_rate,
             "keep_layer": None if self.accentuate is None else self.keep_layer,
             "maco": self.maco.to_json(),
         }

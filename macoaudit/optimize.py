@@ -29,7 +29,7 @@ Activation = Callable[[Float[Tensor, "view channel height width"]], Tensor]
 
 # A gradient below this everywhere, for this many steps from the start, is a target that does not
 # respond to the image at all: reported as dead, not drawn as grey.
-_DEAD_GRADIENT = 1e-12
+DEAD_GRADIENT = 1e-12
 _DEAD_STEPS = 3
 
 
@@ -133,6 +133,7 @@ class _Members:
         self.saliency: Tensor | None = None
         self.coverage: Tensor | None = None
         self.largest_gradient = torch.zeros(batch, device=device)
+        self.responsive = torch.zeros(batch, dtype=torch.bool, device=device)
 
     def add_gradient(self, gradient: Tensor, coverage: Tensor) -> None:
         """Add a step's absolute canvas gradient and coverage to the running sums."""
@@ -164,6 +165,7 @@ def optimize(
     crop_generators: Sequence[torch.Generator],
     noise_generators: Sequence[torch.Generator],
     step_scale: Tensor | None = None,
+    responsive: Bool[Tensor, " batch"] | None = None,
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     on_step: Callable[[Step], None] | None = None,
 ) -> Optimized:
@@ -179,6 +181,8 @@ def optimize(
         crop_generators: one a member, on the CPU.
         noise_generators: one a member, on the parameters' device.
         step_scale: factor on the step of each parameter, or None for 1.
+        responsive: members that are known to have a gradient at their start; they are not called
+            dead when the first views happen to have none. None: not known of any.
         autocast: context for the network alone (bfloat16); transforms stay in float32.
         on_step: called after every step.
 
@@ -191,6 +195,8 @@ def optimize(
     device = parametrization.parameters.device
     plan = _ViewPlan(config, crop_generators, device)
     members = _Members(len(crop_generators), config.n_steps, device)
+    if responsive is not None:
+        members.responsive = responsive.to(device)
     optimizer = NAdam(parametrization.parameters)
     generators = list(noise_generators)
     for step in range(config.n_steps):
@@ -334,7 +340,8 @@ def _leaving(members: _Members, config: MacoConfig, step: int) -> Tensor:
     gradients = members.largest_gradient[members.index]
     leaving = ~(torch.isfinite(current) & torch.isfinite(gradients))
     if step < _DEAD_STEPS or bool(leaving.any()):
-        dead = (gradients < _DEAD_GRADIENT) & (step + 1 == min(_DEAD_STEPS, config.n_steps))
+        dead = (gradients < DEAD_GRADIENT) & (step + 1 == min(_DEAD_STEPS, config.n_steps))
+        dead &= ~members.responsive[members.index]
         for slot in leaving.nonzero().flatten().tolist():
             members.failures[int(members.index[slot])] = (
                 f"step {step + 1}: the score or its gradient is not finite; "

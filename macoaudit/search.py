@@ -86,12 +86,12 @@ def step_scale(
     parametrization: str,
     canvas: tuple[int, int],
     device: torch.device,
-) -> Tensor | None:
-    """Scale the steps of a parametrization's parameters; None leaves them as they are."""
+) -> Tensor:
+    """Scale the steps of a parametrization's parameters."""
     if parametrization == "fourier":  # its own scaling by frequency is in the coefficients
         return torch.tensor(FOURIER_STEP, device=device)
     if parametrization == "pixel":
         return torch.tensor(PIXEL_STEP, device=device)
     if config.frequency_power == 0:
-        return None
+        return torch.ones((), device=device)
     return frequency_step(canvas, config.frequency_power, config.frequency_knee, device)

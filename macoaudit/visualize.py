@@ -20,10 +20,11 @@ from macoaudit.models import (
     readings_function,
 )
 from macoaudit.optimize import Activation, Optimized, Step, optimize
-from macoaudit.parametrization import BUILDERS, Canvas, MacoParametrization
+from macoaudit.parametrization import BUILDERS, Canvas
 from macoaudit.results import Method, VisualizationStatus
 from macoaudit.search import autocast, generators, on_value_range, step_scale, whole_view
 from macoaudit.spectrum import Spectrum
+from macoaudit.starts import MARGIN, find_starts, other_starts, silent, written
 from macoaudit.targets import (
     AccentObjective,
     Objective,
@@ -37,8 +38,6 @@ from macoaudit.targets import (
     typical_size,
 )
 
-# A given image's black and white are drawn in by this much, where the squash still has a slope.
-_MARGIN = 0.01
 # Gains smaller than this share of the scores are rounding.
 _NO_GAIN = 1e-6
 
@@ -53,6 +52,8 @@ class Accent:
     """What of the image is to be kept."""
     weight: float
     """Of the penalty on leaving it; 0 for none."""
+    rate: float
+    """Step sizes relative to those of a search that starts from noise."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,15 @@ class Visualized:
     """Of the whole picture."""
     start_score: Float[Tensor, " member"]
     """Of the image that the search started from."""
-    start_01: Float[Tensor, "member channel height width"]
+    start_01: Float[Tensor, "member channel view_height view_width"]
     """At the size the network sees, rounded as the pictures are."""
     image_score: Float[Tensor, " member"] | None
     """Of the given image itself; None without one."""
     similarity: Float[Tensor, " member"] | None
     """Cosine between what was to be kept, in the picture and in the given image."""
     logits: Float[Tensor, "member num_classes"]
+    n_starts: tuple[int, ...]
+    """Random starts that were looked at: more than one where the first left the target silent."""
     n_steps: tuple[int, ...]
     converged: tuple[bool, ...]
     statuses: tuple[VisualizationStatus, ...]
@@ -107,8 +110,8 @@ def visualize(
     member as far as the deepest. The model is left as it was found.
 
     With ``accent`` the search starts from a given image and is held to its activation
-    (:class:`macoaudit.targets.AccentObjective`): what would make it more so? MACO takes over the
-    image's phases, the others the image itself.
+    (:class:`macoaudit.targets.AccentObjective`): what would make it more so? MACO moves the image's
+    phases on its own magnitudes.
 
     Args:
         model: the network.
@@ -137,6 +140,7 @@ def visualize(
     with frozen(model.module), torch.no_grad():
         slots = make_slots(read_layouts(model, readings))
         plain = TargetObjective([goal for goal in goals for _ in seeds], slots)
+        raw = TargetObjective([goal.raw for goal in goals for _ in seeds], slots)
         read = readings_function(model, readings)
         images = BUILDERS[method](
             spectrum, config, canvas, generators(members, "phase", "cpu"), device
@@ -144,11 +148,14 @@ def visualize(
         given = None
         if accent is not None:
             given = _take(images, accent.image_01.to(device), canvas, len(members), read)
-        start_01 = _written(whole_view(images.decode().image_01, view_size))
-        objective = plain if accent is None else _accented(plain, accent, given)
-        dead = (
-            _unresponsive(read, plain, start_01) if accent is not None else [False] * len(members)
-        )
+        objective: Objective = plain
+        if accent is None:
+            others = other_starts(method, members, spectrum, config, canvas, device)
+            responsive, n_starts = find_starts(images, read, raw, view_size, others)
+        start_01 = written(whole_view(images.decode().image_01, view_size))
+        if accent is not None:  # its start is given, and its penalty would hide a dead target
+            responsive, n_starts = ~silent(read, raw, start_01), (1,) * len(members)
+            objective = _accented(plain, accent, given)
         result = optimize(
             on_value_range(read, model, config),
             images,
@@ -157,11 +164,13 @@ def visualize(
             view_size=view_size,
             crop_generators=generators(members, "crops", "cpu"),
             noise_generators=generators(members, "noise", str(device)),
-            step_scale=step_scale(config, method, canvas, device),
+            step_scale=(accent.rate if accent else 1.0)
+            * step_scale(config, method, canvas, device),
+            responsive=responsive,
             autocast=autocast(device, precision),
             on_step=on_step,
         )
-        return _measured(model, read, plain, result, start_01, accent, given, dead)
+        return _measured(model, read, plain, result, start_01, accent, given, responsive, n_starts)
 
 
 def _check(
@@ -185,11 +194,6 @@ def _check(
         )
 
 
-def _written(image_01: Tensor) -> Tensor:
-    """Round to 8 bits, as pictures are written: start and end are scored alike."""
-    return (image_01 * 255).round() / 255
-
-
 def _take(
     images: Canvas, image_01: Tensor, canvas: tuple[int, int], count: int, read: Activation
 ) -> Float[Tensor, " feature"]:
@@ -199,12 +203,9 @@ def _take(
         raise UsageError(
             "--accentuate: the network's activation of the image is not finite; check the weights"
         )
-    resized = whole_view(image_01[None], canvas).clamp(_MARGIN, 1 - _MARGIN)
+    resized = whole_view(image_01[None], canvas).clamp(MARGIN, 1 - MARGIN)
     start = resized.expand(count, -1, -1, -1)
-    if isinstance(images, MacoParametrization):
-        images.take_phases(start)
-    else:
-        images.take_images(start)
+    images.take_images(start)
     return flat
 
 
@@ -222,17 +223,6 @@ def _accented(plain: TargetObjective, accent: Accent, given: Tensor | None) -> O
     )
 
 
-def _unresponsive(read: Activation, plain: TargetObjective, start_01: Tensor) -> list[bool]:
-    """Which targets have no gradient at the start, where a penalty would hide it."""
-    with torch.enable_grad():
-        images = start_01.detach().requires_grad_()
-        scores = plain.scores(read(images).float()[:, None])
-        if not scores.requires_grad:
-            return [True] * len(start_01)
-        (gradient,) = torch.autograd.grad(scores.sum(), images, materialize_grads=True)
-    return [not bool(row.any()) for row in gradient]
-
-
 def _measured(
     model: LoadedModel,
     read: Activation,
@@ -241,11 +231,12 @@ def _measured(
     start_01: Tensor,
     accent: Accent | None,
     given: Tensor | None,
-    dead: Sequence[bool],
+    responsive: Tensor,
+    n_starts: tuple[int, ...],
 ) -> Visualized:
     """Score the finished pictures as a whole and say what became of each target."""
     view_size = model.preprocessing.input_size
-    image_01 = _written(result.image_01)
+    image_01 = written(result.image_01)
     seen = whole_view(image_01, view_size)
     activations = read(seen).float()
     score = plain.scores(activations[:, None])[:, 0]
@@ -260,10 +251,18 @@ def _measured(
         similarity = _kept_similarity(plain.slots, accent.kept, activations, rows).cpu()
     numbers = torch.column_stack([score, start_score, logits])
     finite = torch.isfinite(numbers).all(1).tolist()
+    hidden = [goal.raw != goal for goal in plain.members]
     outcomes = [
-        _outcome(failure, is_dead, fine, before, after)
-        for failure, is_dead, fine, before, after in zip(
-            result.failures, dead, finite, start_score.tolist(), score.tolist(), strict=True
+        _outcome(failure, _death(accent, hides, answers, tried), fine, before, after)
+        for failure, hides, answers, tried, fine, before, after in zip(
+            result.failures,
+            hidden,
+            responsive.tolist(),
+            n_starts,
+            finite,
+            start_score.tolist(),
+            score.tolist(),
+            strict=True,
         )
     ]
     return Visualized(
@@ -275,6 +274,7 @@ def _measured(
         image_score=image_score,
         similarity=similarity,
         logits=logits.cpu(),
+        n_starts=n_starts,
         n_steps=tuple(result.n_steps.tolist()),
         converged=tuple(result.converged.tolist()),
         statuses=tuple(status for status, _ in outcomes),
@@ -286,15 +286,30 @@ def _kept_similarity(slots: Slots, kept: Reading, first: Tensor, second: Tensor)
     return cosine(slots.cut(first, kept).flatten(1), slots.cut(second, kept).flatten(1))
 
 
+def _death(accent: Accent | None, hides: bool, answers: bool, n_starts: int) -> tuple[bool, str]:
+    """Whether a target is known to be dead, and what to say if it is.
+
+    ``hides``: the search cannot tell, because other classes move the score.
+    """
+    if accent is not None:
+        return not answers, (
+            "dead target: the score does not respond to the given image (zero gradient), so there "
+            "is nothing to draw; without --accentuate other starts are tried"
+        )
+    # Where nothing hides it the search decides: views and noise may wake what the start did not.
+    return hides and not answers, (
+        "dead target: the score does not respond to the image (zero gradient) at any of "
+        f"{n_starts} random starts, so there is nothing to draw"
+    )
+
+
 def _outcome(
-    failure: str | None, dead: bool, finite: bool, before: float, after: float
+    failure: str | None, death: tuple[bool, str], finite: bool, before: float, after: float
 ) -> tuple[VisualizationStatus, str | None]:
     """Say what became of a target, and why there is no picture where there is none."""
+    dead, why = death
     if dead or (failure is not None and failure.startswith("dead")):
-        return "dead", (
-            "dead target: the score does not respond to the image (zero gradient), so there is "
-            "nothing to draw; another seed helps only if the target was silent by chance"
-        )
+        return "dead", why
     if failure is not None or not finite:
         return "failed", failure or "the network's output is not finite; try --precision fp32"
     if after - before <= _NO_GAIN * max(abs(after), abs(before)):

@@ -90,7 +90,8 @@ class TestHelp:
     def test_it_needs_neither_torch_nor_timm(self, tmp_path):
         code = (
             "import sys\nfrom macoaudit.cli.main import run\n"
-            "for command in ([], ['invert'], ['report'], ['models'], ['spectrum']):\n"
+            "for command in ([], ['invert'], ['report'], ['models'], ['spectrum'],"
+            "        ['phase'], ['phase', 'swap'], ['phase', 'natural'], ['phase', 'leakage']):\n"
             "    assert run([*command, '--help']) == 0\n"
             "assert run(['invert', 'x', '--model', 'y', '--batch-size', '0']) == 2\n"
             "print({'torch', 'timm', 'weasyprint', 'jinja2'} & set(sys.modules), file=sys.stderr)\n"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 
 import numpy as np
 import pytest
@@ -38,11 +39,13 @@ from macoaudit.targets import (
     parse_neurons,
     parse_sum,
     parse_tokens,
+    standard_score,
     typical_size,
 )
 
 LABELS = ("tench", "tiger cat", "tabby", "7up", "crane, bird")
 LOGITS = Layout(Reading("logits", "logits"), (5,), None)
+TWO = Layout(Reading("logits", "logits"), (2,), None)
 MAPS = Layout(Reading("layer", "conv"), (2, 2, 3), Grid(2, 3, 0, False))
 LAST = Layout(Reading("layer", "last"), (2, 3, 2), Grid(2, 3, 0, True))
 TOKENS = Layout(Reading("layer", "block"), (1 + 2 + 4, 3), Grid(2, 2, 3, True), 3, True)
@@ -64,6 +67,24 @@ class TestValues:
 
     def test_logit(self):
         assert score(Target("logit", index=3), LOGITS, [5, 6, 7, 8, 9]) == 8
+
+    def test_standard_score_of_a_logit(self):
+        target = Target("logit", index=3, form="standard")
+        assert score(target, LOGITS, [5, 6, 7, 8, 9]) == pytest.approx(1 / math.sqrt(2))
+        # neither a shift nor a longer vector counts, only how far the class stands out
+        assert score(target, LOGITS, [-50, -40, -30, -20, -10]) == pytest.approx(1 / math.sqrt(2))
+        assert score(target, LOGITS, [0, 0, 0, 1, 0]) == pytest.approx(2)  # sqrt(5 - 1): the most
+        assert score(target, LOGITS, [4, 4, 4, 4, 4]) == 0
+
+    def test_standard_score_has_a_slope_where_all_classes_are_equal(self):
+        logits = torch.full((1, 5), 2.0, requires_grad=True)
+        (gradient,) = torch.autograd.grad(standard_score(logits, 1).sum(), logits)
+        assert bool(torch.isfinite(gradient).all())
+        assert float(gradient[0, 1]) > 0
+
+    def test_gradient_of_the_standard_score(self, generator):
+        logits = torch.randn(3, 7, generator=generator, dtype=torch.float64, requires_grad=True)
+        assert torch.autograd.gradcheck(lambda z: standard_score(z, 2), logits)
 
     def test_channel_is_the_mean_over_places_whatever_the_order_of_axes(self):
         assert score(Target("channel", "conv", 1), MAPS, counting(MAPS)) == pytest.approx(8.5)
@@ -167,6 +188,10 @@ class TestAccent:
         kept = objective.select(torch.tensor([0]))
         assert torch.equal(kept.scores(there[None, None]), objective.scores(there[None, None]))
 
+    def test_a_standard_score_is_its_own_scale(self):
+        goal = WeightedSum((Term(-2.0, Target("logit", index=1, form="standard")),))
+        assert typical_size(goal, make_slots([LOGITS]), 50 * torch.ones(5)) == 2
+
     def test_an_image_without_activation_is_refused(self):
         slots = make_slots([LOGITS, VECTOR])
         plain = TargetObjective([Target("logit", index=1)], slots)
@@ -181,6 +206,11 @@ class TestRefused:
         ("target", "layout", "message"),
         [
             (Target("logit", index=5), LOGITS, "there are 5 classes, use 0 to 4"),
+            (
+                Target("logit", form="standard"),
+                TWO,
+                "needs 3 or more of them; use --logit-form raw",
+            ),
             (Target("channel", "conv", 2), MAPS, "there are 2 channels, use 0 to 1"),
             (Target("neuron", "conv", 0, place=(2, 0)), MAPS, "rows 0 to 1 and columns 0 to 2"),
             (Target("neuron", "pooled", 0, place=(1, 0)), VECTOR, "no grid over the image"),
@@ -208,6 +238,8 @@ class TestRefused:
             ({"kind": "channel"}, "layer 'logits' does not fit"),
             ({"kind": "channel", "layer": "a", "index": -1}, "index -1"),
             ({"kind": "channel", "layer": "a", "place": (0, 0)}, "place"),
+            ({"kind": "channel", "layer": "a", "form": "standard"}, "form 'standard'"),
+            ({"kind": "logit", "form": "cosine"}, "form 'cosine'"),
             ({"kind": "token", "layer": "a"}, "part None"),
             ({"kind": "token", "layer": "a", "part": "cls "}, "part 'cls '"),
             ({"kind": "direction", "layer": "a"}, "vector None"),

@@ -22,11 +22,13 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "pyramid",
         "priors",
         "metrics",
+        "power",
         "natural",
         "retention",
     ),
     ("optimize",),
-    ("search",),
+    ("search", "phases"),
+    ("starts",),
     ("inversion", "visualize", "concepts", "lens"),
     ("trust", "baseline"),
     ("shortcuts",),
@@ -37,7 +39,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("stages",),
     ("pipeline",),
     ("visualization",),
-    ("concept_run",),
+    ("concept_run", "methods"),
     ("cli",),
 )
 ROW_OF = {module: row for row, modules in enumerate(ROWS) for module in modules}

@@ -176,6 +176,24 @@ def test_a_target_that_does_not_respond_is_reported_dead():
     assert "dead target" in (result.failures[0] or "")
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_a_target_that_is_known_to_respond_survives_silent_first_views(known):
+    """Nothing for the first four steps, then a plain sum: a neuron outside the first crops."""
+    seen = []
+
+    def activation(view):
+        seen.append(len(view))
+        return flat(view) * (len(seen) > 4)
+
+    config = MacoConfig(n_steps=10, views=WHOLE, tolerance=0.0)
+    result = run(
+        activation, Linear(torch.ones(1, 144)), parametrization(1), config,
+        responsive=torch.tensor([known]),
+    )  # fmt: skip
+    assert result.n_steps.tolist() == [10 if known else 3]
+    assert (result.failures[0] is None) == known
+
+
 def test_a_non_finite_gradient_stops_its_member_only():
     def activation(view):
         rows = view.flatten(1)

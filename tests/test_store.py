@@ -69,6 +69,7 @@ def example_visualizations() -> tuple[Visualization, ...]:
         image_score=None,
         similarity=None,
         prediction=Prediction(2, "cat", 0.9),
+        n_starts=1,
         n_steps=64,
         converged=False,
         transfer=(TargetTransfer("judge", True, True, 1, 3, 0.75, 0.25),),

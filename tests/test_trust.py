@@ -197,7 +197,7 @@ def test_a_dead_target_is_reported(demo, data):
 def test_a_loop_that_draws_a_dead_target_is_found(demo, data, monkeypatch):
     from macoaudit import optimize as loop
 
-    monkeypatch.setattr(loop, "_DEAD_GRADIENT", -1.0)
+    monkeypatch.setattr(loop, "DEAD_GRADIENT", -1.0)
     check = dead_target(demo, data, SETTINGS)
     assert (check.outcome, check.value) == ("not as expected", 0.0)
 

@@ -60,6 +60,32 @@ def settings(*, out="run", **changes) -> VisualizeConfig:
     return VisualizeConfig(**{**base, **changes})
 
 
+class TestForms:
+    def forms(self):
+        return {term["form"] for one in record()["visualizations"] for term in one["terms"]}
+
+    def test_classes_are_drawn_by_how_far_they_stand_out(self, desk):
+        assert run(command("--logits", "0")) == 0
+        assert self.forms() == {"standard"}
+        (one,) = record()["visualizations"]
+        assert one["score"] <= 3**0.5  # the most that one of four classes can have
+
+    def test_the_raw_logit_where_it_is_asked_for_or_was_published(self, desk):
+        assert run(command("--logits", "0", "--logit-form", "raw")) == 0
+        assert self.forms() == {"dot"}
+        assert run(command("--logits", "0", "--compat", "paper", "--no-resume")) == 0
+        assert self.forms() == {"dot"}
+
+    def test_two_classes_have_no_standard_score(self, desk, capsys):
+        write_card(desk, name="two", classes=2)
+        assert run(command("--model", "two.toml", "--logits", "0")) == 0
+        assert self.forms() == {"dot"}
+        assert run(command("--model", "two.toml", "--logits", "0", "--logit-form", "standard")) == 2
+        assert "needs 3 or more" in capsys.readouterr().err
+        assert run(command("--logits", "0", "--logit-form", "softmax")) == 2
+        assert "--logit-form" in capsys.readouterr().err
+
+
 class TestRuns:
     def test_every_kind_of_target_and_the_judges(self, desk, capsys):
         np.save("probe.npy", np.eye(8, dtype=np.float32)[:2])

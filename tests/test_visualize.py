@@ -12,7 +12,12 @@ from macoaudit.drawing_config import drawing_settings
 from macoaudit.errors import LayerError, UsageError
 from macoaudit.images import preprocess, read_image
 from macoaudit.models import LoadedModel, Reading, load_model, logits_function
-from macoaudit.parametrization import FourierParametrization, PixelParametrization, mix_colors
+from macoaudit.parametrization import (
+    FourierParametrization,
+    PixelParametrization,
+    build_parametrization,
+    mix_colors,
+)
 from macoaudit.preprocessing import Preprocessing
 from macoaudit.spectrum import load_spectrum
 from macoaudit.targets import Target, Term, WeightedSum
@@ -150,6 +155,12 @@ class TestLinear:
 
 
 class TestOutcomes:
+    def test_a_dead_class_is_found_behind_its_standard_score(self, linear):
+        """Its logit never moves, though the score would rise by pushing other classes down."""
+        dead, alive = (Target("logit", index=index, form="standard") for index in (3, 0))
+        drawn = draw(linear, [dead, alive], SHORT)
+        assert drawn.statuses == ("dead", "ok")
+
     def test_a_dead_target_is_said_and_its_mate_is_drawn(self, linear):
         drawn = draw(linear, [logit(3), logit(0)])
         assert drawn.statuses == ("dead", "ok")
@@ -167,6 +178,114 @@ class TestOutcomes:
         drawn = draw(linear, [logit(0)], replace(SHORT, learning_rate=constant(0.0)))
         assert drawn.statuses == ("unreachable",)
         assert "ended at" in str(drawn.reasons[0])
+
+
+class Rectified(Linear):
+    """Classes behind a rectifier: no gradient wherever ``w.x`` is below a threshold."""
+
+    def __init__(self, threshold: float):
+        super().__init__()
+        self.threshold = threshold
+
+    def forward(self, image):
+        return nn.functional.relu(super().forward(image) - self.threshold)
+
+
+class Pretending(Linear):
+    """A gradient everywhere, and yet one score for every image."""
+
+    def forward(self, image):
+        logits = super().forward(image)
+        return logits - logits.detach()
+
+
+class Saturated(Linear):
+    """Scores end a little above the one that every start has."""
+
+    def forward(self, image):
+        return super().forward(image).clamp(max=-1e3)
+
+
+# Views that are the canvas itself without noise: only the start decides who answers.
+QUIET = replace(WHOLE, noise_uniform=constant(0.0), noise_normal=constant(0.0))
+STILL = MacoConfig(n_steps=8, views=QUIET, tolerance=0.0)
+
+
+def first_scores(model) -> torch.Tensor:
+    """Scores of a class at the first starts of eight seeds."""
+    return draw(model, [logit(0)], STILL, seeds=tuple(range(8))).start_score
+
+
+class TestOtherStarts:
+    """A zero gradient at one start is no proof that nothing answers."""
+
+    def test_a_channel_that_no_image_reaches_is_dead_and_says_how_many_starts_were_tried(self):
+        """Values in [0, 1] and these weights cannot get above a hundred thousand."""
+        drawn = draw(wrapped(Rectified(1e5)), [logit(0), Target("channel", "head", 1)], STILL)
+        assert drawn.statuses[0] == "dead"
+        assert drawn.n_starts[0] == 17
+        assert "zero gradient) at any of 17 random starts" in str(drawn.reasons[0])
+        # the layer in front of the rectifier answers
+        assert drawn.statuses[1] == "ok"
+        assert drawn.n_starts[1] == 1
+
+    def test_one_that_is_silent_at_its_own_start_only_is_drawn_from_another(self, linear):
+        threshold = float(first_scores(linear)[0]) + 1e-3
+        drawn = draw(wrapped(Rectified(threshold)), [logit(0)], STILL)
+        assert drawn.statuses == ("ok",)
+        assert 2 <= drawn.n_starts[0] <= 17
+        assert 0 < float(drawn.start_score[0]) < float(drawn.score[0])
+
+    def test_the_other_start_is_the_same_again_and_no_matter_who_else_is_drawn(self, linear):
+        model = wrapped(Rectified(float(first_scores(linear)[0]) + 1e-3))
+        alone = draw(model, [logit(0)], STILL)
+        again = draw(model, [logit(0)], STILL)
+        assert torch.equal(alone.image_01, again.image_01)
+        together = draw(model, [logit(3), logit(0), logit(1)], STILL)
+        assert together.statuses[:2] == ("dead", "ok")
+        assert together.n_starts[1] == alone.n_starts[0]
+        assert alike(together.image_01[1], alone.image_01[0])
+
+    def test_who_answers_keeps_its_start(self, linear):
+        """The threshold below every start changes scores by a constant and no picture."""
+        model = wrapped(Rectified(float(first_scores(linear).min()) - 1e3))
+        drawn = draw(model, [logit(0)], STILL)
+        assert drawn.n_starts == (1,)
+        plain = draw(linear, [logit(0)], STILL)
+        assert alike(drawn.image_01, plain.image_01)
+        assert torch.equal(drawn.start_01, plain.start_01)
+
+    @pytest.mark.parametrize("method", ["fourier", "pixel"])
+    def test_methods_that_start_from_grey_find_a_natural_start(self, method):
+        config = replace(drawing_settings(method), n_steps=8, views=WHOLE)
+        grey = draw(wrapped(Linear()), [logit(0)], config, method=method).start_score
+        model = wrapped(Rectified(float(grey) + 0.5))
+        drawn = draw(model, [logit(0)], config, method=method)
+        assert drawn.statuses == ("ok",)
+        assert drawn.n_starts[0] > 1
+        assert float(drawn.start_01.std()) > 0.1  # no longer grey
+
+    def test_a_score_that_cannot_rise_is_unreachable_in_spite_of_its_gradient(self):
+        drawn = draw(wrapped(Pretending()), [logit(0)], STILL)
+        assert drawn.statuses == ("unreachable",)
+        assert drawn.n_starts == (1,)
+
+    def test_a_score_at_its_ceiling_everywhere_is_dead(self):
+        assert draw(wrapped(Saturated()), [logit(0)], STILL).statuses == ("dead",)
+
+    def test_activations_that_are_not_finite_are_a_failure_and_not_silence(self):
+        drawn = draw(wrapped(Broken()), [logit(3)], STILL)
+        assert drawn.statuses == ("failed",)
+        assert drawn.n_starts == (1,)
+
+    def test_a_given_image_is_never_replaced(self):
+        model = wrapped(Rectified(2.5))  # the last class, always 3, is above it
+        image = torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+        accent = Accent(image, Reading("layer", "head"), 0.0, 1.0)
+        drawn = draw(model, [logit(0)], STILL, accent=accent)
+        assert drawn.statuses == ("dead",)
+        assert drawn.n_starts == (1,)
+        assert "does not respond to the given image" in str(drawn.reasons[0])
 
 
 class TestBatches:
@@ -207,9 +326,9 @@ class TestBatches:
 
 
 class TestAccent:
-    @pytest.mark.parametrize("method", ["fourier", "pixel"])
-    def test_a_free_image_starts_as_the_image(self, demo, photo, method):
-        accent = Accent(photo, Reading("layer", "penultimate"), 1.0)
+    @pytest.mark.parametrize("method", ["maco", "fourier", "pixel"])
+    def test_every_method_starts_as_the_image(self, demo, photo, method):
+        accent = Accent(photo, Reading("layer", "penultimate"), 1.0, 0.1)
         config = replace(drawing_settings(method), n_steps=4)
         drawn = draw(demo, [logit(0)], config, method=method, accent=accent)
         torch.testing.assert_close(drawn.start_01[0], photo.clamp(0.01, 0.99), atol=5e-3, rtol=0)
@@ -218,16 +337,20 @@ class TestAccent:
             own = logits_function(demo)(photo[None])[0, 0]
         torch.testing.assert_close(drawn.image_score[0], own, atol=1e-4, rtol=1e-4)
 
-    def test_maco_takes_the_phases_over(self, demo, photo):
-        accent = Accent(photo, Reading("layer", "penultimate"), 1.0)
-        drawn = draw(demo, [logit(0)], accent=accent)
-        a, b = torch.fft.rfft2(drawn.start_01[0].mean(0)), torch.fft.rfft2(photo.mean(0))
-        agreement = torch.cos(a.angle() - b.angle())[1:6, 1:6].mean()
-        assert float(agreement) > 0.7
+    def test_shorter_steps_stay_nearer_to_the_image(self, demo, photo):
+        def distance(rate):
+            accent = Accent(photo, Reading("layer", "penultimate"), 0.0, rate)
+            drawn = draw(
+                demo, [logit(2)], replace(drawing_settings("maco"), n_steps=8), accent=accent
+            )
+            return float((drawn.image_01[0] - drawn.start_01[0]).norm())
+
+        assert distance(0.0) < 1e-3  # no step at all
+        assert 0 < distance(0.03) < distance(0.3)
 
     def test_the_penalty_holds_on_to_the_image(self, demo, photo):
         def similarity(weight):
-            accent = Accent(photo, Reading("layer", "penultimate"), weight)
+            accent = Accent(photo, Reading("layer", "penultimate"), weight, 1.0)
             config = replace(drawing_settings("fourier"), n_steps=16)
             drawn = draw(demo, [logit(2)], config, method="fourier", accent=accent)
             assert drawn.similarity is not None
@@ -239,13 +362,37 @@ class TestAccent:
 
     def test_a_dead_target_is_found_behind_the_penalty(self, linear, generator):
         image = torch.rand(3, SIDE, SIDE, generator=generator)
-        accent = Accent(image, Reading("layer", "flat"), 1.0)
+        accent = Accent(image, Reading("layer", "flat"), 1.0, 1.0)
         config = replace(drawing_settings("pixel"), n_steps=4)
         drawn = draw(linear, [logit(3), logit(0)], config, method="pixel", accent=accent)
         assert drawn.statuses == ("dead", "ok")
 
 
 class TestStarts:
+    @pytest.mark.parametrize("size", [(9, 12), (10, 9), (8, 8)])
+    def test_maco_takes_an_image_over_and_keeps_its_magnitudes(self, generator, size):
+        images = build_parametrization(
+            load_spectrum(None),
+            drawing_settings("maco"),
+            size,
+            [torch.Generator().manual_seed(seed) for seed in (0, 1)],
+            torch.device("cpu"),
+        )
+        given = 0.1 + 0.8 * torch.rand(2, 3, *size, generator=generator)
+        images.take_images(given)
+        start = images.decode()
+        torch.testing.assert_close(start.image_01, given, atol=1e-5, rtol=1e-5)
+        images.parameters += torch.randn(images.parameters.shape, generator=generator)
+        moved = images.decode()
+        assert float((moved.image_01 - given).abs().mean()) > 0.01
+        torch.testing.assert_close(moved.spectrum.abs(), start.spectrum.abs(), atol=1e-5, rtol=1e-5)
+        # the magnitudes of the image that is drawn, not only of the array it is made from
+        unmixed = torch.einsum("cd,bdhw->bchw", images.color_matrix.inverse(), moved.linear)
+        drawn = torch.fft.rfft2(unmixed, norm="ortho").abs()
+        torch.testing.assert_close(drawn, start.spectrum.abs(), atol=1e-4, rtol=1e-4)
+        images.select(torch.tensor([1]))
+        torch.testing.assert_close(images.decode().image_01[0], moved.image_01[1])
+
     def test_fourier_and_pixels_take_an_image_over_exactly(self, generator):
         image = 0.1 + 0.8 * torch.rand(2, 3, 9, 12, generator=generator)
         matrix = torch.randn(3, 3, generator=generator) + 2 * torch.eye(3)

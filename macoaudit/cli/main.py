@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from macoaudit import __version__
-from macoaudit.cli import concepts, invert, models, report, spectrum, visualize
+from macoaudit.cli import concepts, invert, models, phase, report, spectrum, visualize
 from macoaudit.cli.console import fail
 from macoaudit.errors import MacoauditError
 
@@ -30,6 +30,7 @@ app.command("invert")(invert.command)
 app.command("visualize")(visualize.command)
 app.command("concepts")(concepts.command)
 app.command("spectrum")(spectrum.command)
+app.add_typer(phase.app)
 app.command("models")(models.command)
 app.command("report")(report.command)
 

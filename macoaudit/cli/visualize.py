@@ -18,6 +18,7 @@ from macoaudit.cli.invert import (
     print_record,
     say_skipped,
 )
+from macoaudit.cli.methods import run_bench
 from macoaudit.drawing_config import TargetConfig, VisualizeConfig, drawing_settings
 from macoaudit.errors import UsageError
 from macoaudit.report.words import visible
@@ -37,6 +38,14 @@ def command(
     ],
     logits: Annotated[
         Texts, typer.Option(help="Classes: 3,10-20,tabby,all (index, range, name); repeatable.")
+    ] = None,
+    logit_form: Annotated[
+        str | None,
+        typer.Option(
+            "--logit-form",
+            help="standard: score among the classes; raw: the logit; auto (default): standard "
+            "from three classes up, raw with --compat.",
+        ),
     ] = None,
     channels: Annotated[Texts, typer.Option(help="LAYER:0-15; repeatable.")] = None,
     neurons: Annotated[
@@ -71,6 +80,9 @@ def command(
     keep_layer: Annotated[
         str, typer.Option("--keep-layer", help="Layer of that activation.")
     ] = "penultimate",
+    accent_rate: Annotated[
+        float, typer.Option("--accent-rate", help="Length of the steps (--accentuate).")
+    ] = 0.1,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Run folder (default: runs/visualize-MODEL).")
     ] = None,
@@ -92,6 +104,13 @@ def command(
     judge: Annotated[
         Texts,
         typer.Option(help="Judge network for transfer of classes; repeatable; 'none': no judges."),
+    ] = None,
+    bench: Annotated[
+        bool,
+        typer.Option("--bench", help="Draw --logits with maco, fourier and pixel, and compare."),
+    ] = False,
+    reference: Annotated[
+        Paths, typer.Option(help="Natural images to compare with (--bench); repeatable.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda[:n] or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
@@ -126,6 +145,8 @@ def command(
         directions=tuple(directions or ()),
         layer=layer,
         direction_form=direction_form,
+        # The method as published, and its descendants, maximise the raw logit.
+        logit_form=logit_form or ("auto" if compat == "macoaudit" else "raw"),
         sums=tuple(sums or ()),
         sum_files=tuple(sum_files or ()),
     )
@@ -143,7 +164,7 @@ def command(
     config = VisualizeConfig(
         model=model,
         targets=targets,
-        out=out or Path("runs") / f"visualize-{model_slug(model)}",
+        out=out or Path("runs") / f"{'methods' if bench else 'visualize'}-{model_slug(model)}",
         method=_method(method),
         weights=weights,
         device=place,
@@ -157,11 +178,16 @@ def command(
         accentuate=accentuate,
         keep=keep,
         keep_layer=keep_layer,
+        accent_rate=accent_rate,
         formats=formats,
         resume=resume,
         allow_pickle=allow_pickle,
         offline=offline,
     )
+    if bench:
+        return run_bench(config, tuple(reference or ()), steps, with_json=with_json, quiet=quiet)
+    if reference:
+        raise UsageError("--reference came without --bench; leave it out")
     # Slow to import, so not at the top: --help and a bad option need no torch.
     from macoaudit.cli.progress import ProgressBar
     from macoaudit.visualization import run_visualize

@@ -3,6 +3,7 @@
 from macoaudit.parametrization.building import (
     BUILDERS,
     Canvas,
+    adopt,
     build_fourier,
     build_parametrization,
     build_pixels,
@@ -27,6 +28,7 @@ __all__ = [
     "FourierParametrization",
     "MacoParametrization",
     "PixelParametrization",
+    "adopt",
     "build_fourier",
     "build_parametrization",
     "build_pixels",

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from macoaudit.config import MacoConfig
 from macoaudit.parametrization.fourier import FourierParametrization
@@ -104,3 +106,19 @@ BUILDERS: Mapping[str, Callable[..., Canvas]] = {
     "pixel": build_pixels,
 }
 """By method: from spectrum, settings, canvas, generators and device to the parametrization."""
+
+
+def adopt(
+    images: Canvas, index: Int[Tensor, " taken"], other: Canvas, rows: Int[Tensor, " taken"]
+) -> None:
+    """Replace members of a batch by those of another one, in place.
+
+    Args:
+        images: the batch.
+        index: places in it.
+        other: a batch of the same method and canvas.
+        rows: places in the other batch, one for each.
+    """
+    images.parameters[index] = other.parameters[rows]
+    if isinstance(images, MacoParametrization) and isinstance(other, MacoParametrization):
+        images.adopt_signs(index, other, rows)

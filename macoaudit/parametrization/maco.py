@@ -126,6 +126,31 @@ class MacoParametrization:
         """Keep only some members of the batch."""
         self.parameters = self.parameters[index]
         self._sign_phase = self._sign_phase[index]
+        if self.template.ndim == 4:
+            self.template = self.template[index]
+
+    def take_images(self, image_01: Image) -> None:
+        """Start from given images: their phases are free, their own magnitudes are kept.
+
+        Without standardisation the start is the image itself, exactly; with it (a peer's quirk)
+        magnitudes and phases are its own up to the rescaling.
+
+        Args:
+            image_01: values strictly between 0 and 1, one image a member, the canvas' size.
+        """
+        spectrum = self._spectrum_of(image_01)
+        phase = spectrum.angle()
+        self.template = spectrum.abs()
+        self.parameters, self._sign_phase = phase, phase.clone()
+
+    def adopt_signs(
+        self,
+        index: Int[Tensor, " taken"],
+        other: "MacoParametrization",
+        rows: Int[Tensor, " taken"],
+    ) -> None:
+        """Take over the fixed phases of another batch's members: see :func:`adopt`."""
+        self._sign_phase[index] = other._sign_phase[rows]
 
     def take_phases(self, image_01: Image) -> None:
         """Take over the phases of images: they come back on the fixed magnitude.
@@ -135,12 +160,16 @@ class MacoParametrization:
         Args:
             image_01: values strictly between 0 and 1, one image a member, the canvas' size.
         """
-        middle = 0.0 if self.config.standardize else 0.5
-        linear = image_01.logit() / self.config.squash_slope + middle
-        spectrum = torch.fft.rfft2(mix_colors(self.color_matrix.inverse(), linear), norm="ortho")
-        phase = spectrum.angle()
+        phase = self._spectrum_of(image_01).angle()
         phase[..., 0, 0] = self._sign_phase[..., 0, 0]
         self.parameters, self._sign_phase = phase, phase.clone()
+
+    def _spectrum_of(self, image_01: Image) -> Tensor:
+        middle = 0.0 if self.config.standardize else 0.5
+        linear = image_01.logit() / self.config.squash_slope + middle
+        planes = mix_colors(self.color_matrix.inverse(), linear)
+        spectrum: Tensor = torch.fft.rfft2(planes, norm="ortho")
+        return spectrum
 
     def decode(self) -> Decoded:
         """Build the images of the current phases, values in [0, 1]."""

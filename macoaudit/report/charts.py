@@ -41,7 +41,7 @@ def top_of_axis(largest: float) -> tuple[float, int]:
     return end, max(0, 1 - math.floor(math.log10(end)))
 
 
-def _spread(wanted: Sequence[float], low: float, high: float) -> list[float]:
+def spread_labels(wanted: Sequence[float], low: float, high: float) -> list[float]:
     """Move labels apart until none overlaps, keeping their order and staying in the drawing."""
     order = sorted(range(len(wanted)), key=lambda i: (wanted[i], i))
     placed = [0.0] * len(wanted)
@@ -92,7 +92,7 @@ def line_chart(
         for _, values in series
     ]
     wanted = [line[-1][1] if line else bottom for line in points]
-    labels = _spread(wanted, TOP_PX, bottom)
+    labels = spread_labels(wanted, TOP_PX, bottom)
     lines = tuple(
         Line(
             name=name,

@@ -76,6 +76,11 @@ def score_text(value: float | None) -> str:
     return DASH if value is None else f"{value:.4g}"
 
 
+def standard(one: Visualization) -> bool:
+    """Tell whether a picture is drawn for a class's standard score."""
+    return any(term.form == "standard" for term in one.terms)
+
+
 def target_pictures(card: TargetCard) -> list[Picture]:
     """List the pictures that a card shows."""
     return list(card.pictures)
@@ -132,7 +137,12 @@ def _sentence(one: Visualization) -> str:
     """The score against its start, and what the network calls the picture."""
     if one.score is None:
         return "There is no score."
-    parts = [f"Score {score_text(one.score)}, at the start {score_text(one.start_score)}."]
+    unit = ", in standard deviations of the logits" if standard(one) else ""
+    parts = [f"Score {score_text(one.score)}, at the start {score_text(one.start_score)}{unit}."]
+    if one.status == "ok" and one.n_starts > 1:
+        parts.append(
+            f"Silent at its first start, it is drawn from the one numbered {one.n_starts}."
+        )
     if one.image_score is not None:
         parts.append(f"The given image itself scores {score_text(one.image_score)}.")
     if one.similarity is not None:

@@ -37,8 +37,14 @@ JUDGES = Fact(
 ACCENT = Fact(
     "Accentuation",
     "The search started from a given image and is held to its activation at a layer, so that the "
-    "picture shows what would make this image more so. With MACO the start keeps the image's "
-    "phases alone and gets the average magnitudes of photographs.",
+    "picture shows what would make this image more so. With MACO the image's phases move and its "
+    "own magnitudes stay.",
+)
+STANDARD = Fact(
+    "Standard score",
+    "How far the class's logit is above the mean of all logits of the same image, in their "
+    "standard deviations. The raw logit also grows with the size of the whole activation, which "
+    "drives pictures beyond anything natural; how far a class stands out does not.",
 )
 BASELINE = Fact(
     "Baselines",
@@ -93,6 +99,7 @@ def drawn_texts(run: Run) -> Texts:
     """Collect the paragraphs for a run of ``visualize``."""
     drawn = run.visualizations
     parts = (
+        (any(term.form == "standard" for one in drawn for term in one.terms), STANDARD),
         (any(one.transfer for one in drawn), JUDGES),
         (any(one.image_score is not None for one in drawn), ACCENT),
         (any(one.method != "maco" for one in drawn), BASELINE),

@@ -36,7 +36,20 @@ def _limit(job: dict[str, Any]) -> None:
             sys.stderr.write(f"{name} could not be set: {error}\n")
 
 
+def _status_kb(field: str) -> int:
+    """Read a size of this process from Linux's /proc, in KiB; 0 where there is none."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+    except (OSError, MemoryError):
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{field}:")), 0)
+
+
 def _peak_mb() -> float:
+    # On Linux ru_maxrss survives exec: after a large parent it tells the parent's size.
+    own_kb = _status_kb("VmHWM")
+    if own_kb:
+        return own_kb / 2**10
     try:
         import resource
     except ImportError:
@@ -47,12 +60,7 @@ def _peak_mb() -> float:
 
 def _near_memory_limit(limit_bytes: int) -> bool:
     """Tell whether address space ran short: native code then fails in ways that do not say so."""
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
-    except (OSError, MemoryError):
-        return False
-    peak_kb = next((int(line.split()[1]) for line in lines if line.startswith("VmPeak:")), 0)
-    return peak_kb * 1024 >= 0.8 * limit_bytes
+    return _status_kb("VmPeak") * 1024 >= 0.8 * limit_bytes
 
 
 class _Warnings(logging.Handler):

@@ -57,8 +57,8 @@ from macoaudit.results.records import (
 )
 from macoaudit.results.skips import skipped_checks
 from macoaudit.results.visualizations import (
-    DirectionForm,
     Method,
+    TargetForm,
     TargetKind,
     TargetTerm,
     TargetTransfer,
@@ -78,7 +78,6 @@ __all__ = [
     "ConceptRecord",
     "DeletionPoint",
     "DepthPoint",
-    "DirectionForm",
     "Exemplar",
     "Faithfulness",
     "ImageAudit",
@@ -95,6 +94,7 @@ __all__ = [
     "RunStatus",
     "SeedPlausibility",
     "Skipped",
+    "TargetForm",
     "TargetKind",
     "TargetTerm",
     "TargetTransfer",

@@ -8,7 +8,7 @@ from macoaudit.results.measures import Skipped
 from macoaudit.results.predictions import Prediction
 
 TargetKind = Literal["logit", "channel", "neuron", "token", "head", "direction"]
-DirectionForm = Literal["dot", "cosine"]
+TargetForm = Literal["dot", "cosine", "standard"]
 Method = Literal["maco", "fourier", "pixel"]
 VisualizationStatus = Literal["ok", "dead", "unreachable", "failed"]
 
@@ -27,8 +27,9 @@ class TargetTerm:
     """(row, column) of a neuron, from 0; None for the centre, and where there is no place."""
     part: str | None
     """``cls``, ``mean``, ``reg0``... or a patch's number, where the layer puts out tokens."""
-    form: DirectionForm
-    """Dot product or cosine with the direction; ``dot`` for everything else."""
+    form: TargetForm
+    """``cosine``: with a direction. ``standard``: a logit in standard deviations of the image's
+    logits. ``dot``: the number itself."""
     vector_sha256: str | None
     """Digest of the direction's float32 values."""
     text: str
@@ -82,3 +83,5 @@ class Visualization:
     """Checks that were not made on this picture."""
     files: Mapping[str, str] = field(default_factory=dict)
     """``image``, ``transparency``, ``masked``, and ``start`` where an image was given."""
+    n_starts: int = 1
+    """Random starts looked at: more than one where the target was silent at the first."""

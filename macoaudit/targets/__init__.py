@@ -23,14 +23,17 @@ from macoaudit.targets.parsing import (
     parse_tokens,
 )
 from macoaudit.targets.scoring import (
+    FEWEST_CLASSES,
     Slots,
     TargetObjective,
     check_sum,
     make_slots,
+    standard_score,
 )
 from macoaudit.targets.target import Target, Term, WeightedSum, as_sum
 
 __all__ = [
+    "FEWEST_CLASSES",
     "AccentObjective",
     "Activations",
     "InversionObjective",
@@ -53,6 +56,7 @@ __all__ = [
     "parse_neurons",
     "parse_sum",
     "parse_tokens",
+    "standard_score",
     "typical_size",
     "without_direction",
 ]

@@ -24,6 +24,8 @@ def typical_size(goal: WeightedSum, slots: Slots, flat: Float[Tensor, " feature"
         if term.target.kind == "direction":
             vector = torch.tensor(term.target.vector)
             size = 1.0 if term.target.form == "cosine" else size * float(vector.norm())
+        if term.target.form == "standard":
+            size = 1.0
         total += abs(term.weight) * (size * size if term.target.kind == "head" else size)
     return total
 

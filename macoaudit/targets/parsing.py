@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from macoaudit.errors import UsageError
+from macoaudit.results import TargetForm
 from macoaudit.targets.target import Target, Term, WeightedSum
 
 _MOST = 100_000
@@ -55,7 +56,7 @@ def _split(text: str, option: str, form: str) -> tuple[str, str]:
     return layer.strip(), rest.strip()
 
 
-def parse_logits(text: str, labels: Sequence[str]) -> tuple[Target, ...]:
+def parse_logits(text: str, labels: Sequence[str], form: TargetForm = "dot") -> tuple[Target, ...]:
     """Read ``3,10-20,tabby,all``: indices, ranges and names of classes.
 
     Names are compared without regard to case; a number is an index.
@@ -63,6 +64,7 @@ def parse_logits(text: str, labels: Sequence[str]) -> tuple[Target, ...]:
     Args:
         text: the specification.
         labels: the network's class names.
+        form: ``dot`` or ``standard``, see :class:`Target`.
 
     Raises:
         UsageError: for an unknown name (offers near ones) or an index out of range.
@@ -90,7 +92,10 @@ def parse_logits(text: str, labels: Sequence[str]) -> tuple[Target, ...]:
             f"--logits: class {beyond[0]} is out of range; there are {len(labels)} classes, "
             f"0 to {len(labels) - 1}"
         )
-    return tuple(Target("logit", index=index, name=labels[index]) for index in dict.fromkeys(found))
+    return tuple(
+        Target("logit", index=index, form=form, name=labels[index])
+        for index in dict.fromkeys(found)
+    )
 
 
 def _unknown_class(name: str, labels: Sequence[str]) -> str:

@@ -12,6 +12,10 @@ from macoaudit.models import Layout, Reading
 from macoaudit.targets.objective import Activations, Scores, cosine
 from macoaudit.targets.target import Target, WeightedSum, as_sum
 
+_TINY = 1e-24
+FEWEST_CLASSES = 3
+"""Of two classes the standard score is 1 or -1, whatever the image."""
+
 
 @dataclass(frozen=True)
 class Slots:
@@ -91,7 +95,11 @@ def target_score(target: Target, value: Tensor, layout: Layout) -> Float[Tensor,
     """
     match target.kind:
         case "logit":
-            return value[:, target.index]
+            return (
+                standard_score(value, target.index)
+                if target.form == "standard"
+                else value[:, target.index]
+            )
         case "channel":
             return _places(value, layout)[..., target.index].mean(1)
         case "neuron":
@@ -111,6 +119,17 @@ def target_score(target: Target, value: Tensor, layout: Layout) -> Float[Tensor,
                 return cosine(pooled, vector.expand_as(pooled))
             product: Tensor = pooled @ vector
             return product
+
+
+def standard_score(logits: Float[Tensor, "view num_classes"], index: int) -> Float[Tensor, " view"]:
+    """Say how far a class stands out: ``(z_index - mean(z)) / std(z)`` over an image's classes.
+
+    At most ``sqrt(n - 1)``, where all other classes are equal; 0 where all classes are.
+    """
+    centred = logits - logits.mean(1, keepdim=True)
+    # The root has a slope even where all classes are equal.
+    score: Tensor = centred[:, index] / (centred.square().mean(1) + _TINY).sqrt()
+    return score
 
 
 def _place(target: Target, layout: Layout) -> int:
@@ -158,6 +177,11 @@ def check_target(target: Target, layout: Layout) -> None:
         limit, noun = layout.shape[_channel_axis(layout)], "channels"
     if target.index >= limit:
         raise UsageError(f"{where}: there are {limit} {noun}, use 0 to {limit - 1}")
+    if target.form == "standard" and limit < FEWEST_CLASSES:
+        raise UsageError(
+            f"{where}: a standard score among classes needs {FEWEST_CLASSES} or more of them; use "
+            "--logit-form raw"
+        )
     if target.kind == "neuron":
         _check_place(target, layout, where)
     if target.kind == "token":

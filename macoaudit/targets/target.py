@@ -3,14 +3,14 @@
 import hashlib
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import torch
 
 from macoaudit.errors import UsageError
 from macoaudit.models import LOGITS, Reading
-from macoaudit.results import DirectionForm, TargetKind, TargetTerm
+from macoaudit.results import TargetForm, TargetKind, TargetTerm
 
 _PART = re.compile(r"cls|mean|reg\d+|\d+")
 
@@ -19,7 +19,10 @@ _PART = re.compile(r"cls|mean|reg\d+|\d+")
 class Target:
     """One thing in a network that can be driven up, as a number of its activations ``a``.
 
-    - ``logit``: the class's output before any softmax, ``a_index``.
+    - ``logit``: the class's output before any softmax, ``a_index`` (``dot``), or how far it stands
+      out among the image's logits, ``(a_index - mean(a)) / std(a)`` over the classes (``standard``;
+      at most ``sqrt(n - 1)``). The raw logit also rises with the length of the whole activation,
+      which drives images beyond anything natural; the standard score does not.
     - ``channel``: mean over all places, ``mean_yx a_index,y,x``; over the patch tokens of a
       transformer's layer; the number itself where the layer puts out a vector.
     - ``neuron``: one channel at one place, ``a_index,y,x``; None is the centre, ``(h//2, w//2)``.
@@ -42,7 +45,7 @@ class Target:
     """(row, column) of a neuron, from 0; None is the centre."""
     part: str | None = None
     """Of a token or a direction: ``cls``, ``mean``, ``reg0``... or a patch's number."""
-    form: DirectionForm = "dot"
+    form: TargetForm = "dot"
     vector: tuple[float, ...] | None = None
     """The direction."""
     name: str | None = None
@@ -64,8 +67,9 @@ class Target:
         given = self.part is not None or self.kind != "token"
         fits = self.part is None or _PART.fullmatch(self.part) is not None
         self._require(allowed and given and fits, "part", self.part)
-        self._require(self.form == "dot" or self.kind == "direction", "form", self.form)
-        self._require(self.form in get_args(DirectionForm), "form", self.form)
+        allowed_forms = {"direction": ("dot", "cosine"), "logit": ("dot", "standard")}
+        fits_kind = self.form in allowed_forms.get(self.kind, ("dot",))
+        self._require(fits_kind, "form", self.form)
         self._require((self.vector is None) == (self.kind != "direction"), "vector", self.vector)
         if self.vector is not None:
             finite = all(math.isfinite(value) for value in self.vector)
@@ -188,6 +192,21 @@ class WeightedSum:
         (first, *others) = self.terms
         only = not others and first.target.kind == "logit" and first.weight > 0
         return first.target.index if only else None
+
+    @property
+    def raw(self) -> "WeightedSum":
+        """The sum with raw logits in place of standard scores.
+
+        A standard score answers to the other classes too: only the raw logit tells whether the
+        class itself does.
+        """
+        terms = tuple(
+            replace(term, target=replace(term.target, form="dot"))
+            if term.target.form == "standard"
+            else term
+            for term in self.terms
+        )
+        return replace(self, terms=terms)
 
     def to_json(self) -> list[dict[str, Any]]:
         """Everything that decides the score, as plain data."""

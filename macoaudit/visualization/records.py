@@ -104,6 +104,7 @@ def build_record(
         prediction=predict(drawn.logits[member], model.labels)
         if finite and model.num_classes
         else None,
+        n_starts=drawn.n_starts[member],
         n_steps=drawn.n_steps[member],
         converged=drawn.converged[member],
         transfer=tuple(rows),

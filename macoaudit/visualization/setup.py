@@ -22,11 +22,10 @@ from macoaudit.models import (
     read_layouts,
 )
 from macoaudit.preparation import check_channels
-from macoaudit.results import (
-    Skipped,
-)
+from macoaudit.results import Skipped, TargetForm
 from macoaudit.spectrum import Spectrum, load_spectrum
 from macoaudit.targets import (
+    FEWEST_CLASSES,
     Target,
     WeightedSum,
     as_sum,
@@ -124,7 +123,7 @@ def named_targets(config: VisualizeConfig, labels: Sequence[str]) -> Iterator[We
     named = config.targets
     load = cache(load_directions)
     readers: tuple[tuple[tuple[str, ...], Callable[[str], tuple[Target, ...]]], ...] = (
-        (named.logits, lambda text: parse_logits(text, labels)),
+        (named.logits, lambda text: parse_logits(text, labels, logit_form(config, len(labels)))),
         (named.channels, parse_channels),
         (named.neurons, parse_neurons),
         (named.tokens, parse_tokens),
@@ -143,6 +142,14 @@ def named_targets(config: VisualizeConfig, labels: Sequence[str]) -> Iterator[We
             yield parse_sum(text, labels, load=load, name=name)
 
 
+def logit_form(config: VisualizeConfig, n_classes: int) -> TargetForm:
+    """Choose what of a class is driven up: see :class:`TargetConfig`."""
+    asked = config.targets.logit_form
+    if asked == "auto":
+        return "standard" if n_classes >= FEWEST_CLASSES else "dot"
+    return "standard" if asked == "standard" else "dot"
+
+
 def _accent(config: VisualizeConfig, model: LoadedModel) -> tuple[Accent | None, str | None]:
     if config.accentuate is None:
         return None, None
@@ -150,4 +157,4 @@ def _accent(config: VisualizeConfig, model: LoadedModel) -> tuple[Accent | None,
     read_layouts(model, (kept,))  # a wrong name is found before the judges load
     content = load_bytes(Path(config.accentuate))
     image = preprocess(decode_image(content, config.accentuate.name), model.preprocessing)
-    return Accent(image, kept, config.keep), digest(content)
+    return Accent(image, kept, config.keep, config.accent_rate), digest(content)

@@ -44,6 +44,7 @@ def drawn(number: int, name: str, **changes) -> Visualization:
         image_score=None,
         similarity=None,
         prediction=Prediction(number, name, 0.75),
+        n_starts=1,
         n_steps=64,
         converged=False,
         transfer=(TargetTransfer("judge one", True, True, 1, 1000, 0.5, 0.001),),
