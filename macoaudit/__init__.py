@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from macoaudit.concept_config import ConceptsConfig
+    from macoaudit.concept_run import run_concepts
     from macoaudit.config import InvertConfig, MacoConfig, preset
     from macoaudit.drawing_config import GalleryConfig, TargetConfig, VisualizeConfig
     from macoaudit.gallery import run_gallery
@@ -23,6 +25,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "GalleryConfig": "macoaudit.drawing_config",
+    "ConceptsConfig": "macoaudit.concept_config",
     "InvertConfig": "macoaudit.config",
     "MacoConfig": "macoaudit.config",
     "Target": "macoaudit.targets",
@@ -36,11 +39,13 @@ _HOMES = {
     "read_results": "macoaudit.store",
     "render_html": "macoaudit.report.html",
     "run_gallery": "macoaudit.gallery",
+    "run_concepts": "macoaudit.concept_run",
     "run_invert": "macoaudit.pipeline",
     "run_visualize": "macoaudit.visualization",
 }
 
 __all__ = [
+    "ConceptsConfig",
     "GalleryConfig",
     "InvertConfig",
     "MacoConfig",
@@ -55,6 +60,7 @@ __all__ = [
     "preset",
     "read_results",
     "render_html",
+    "run_concepts",
     "run_gallery",
     "run_invert",
     "run_visualize",

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-_PACKAGES = ("torch", "timm", "numpy", "pillow", "weasyprint")
+_PACKAGES = ("torch", "timm", "numpy", "pillow", "scikit-learn", "scipy", "weasyprint")
 
 
 def device_name(device: torch.device) -> str:

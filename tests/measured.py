@@ -1,6 +1,13 @@
 """Records of every measurement, filled in by hand, for the tests of the store and the report."""
 
+from dataclasses import replace
+
 from macoaudit.results import (
+    ClassConcepts,
+    ConceptCrop,
+    ConceptImage,
+    ConceptPlace,
+    ConceptRecord,
     DeletionPoint,
     DepthPoint,
     Exemplar,
@@ -115,4 +122,59 @@ def trust() -> tuple[TrustCheck, ...]:
             None,
             0,
         ),
+    )
+
+
+def concept(
+    rank: int = 1, effect: float = 1.5, images: tuple[str, ...] = ("a", "c")
+) -> ConceptRecord:
+    """A concept that is in every image but the last, where it is nowhere."""
+    places = tuple(
+        ConceptPlace(
+            image=image,
+            strength=1.0 if n + 1 < len(images) else 0.0,
+            region_frac=0.05 if n + 1 < len(images) else 0.0,
+            centre_frac=(0.8, 0.9) if n + 1 < len(images) else None,
+            files={
+                "overlay": f"images/{image}/concept-{rank}.png",
+                "map": f"images/{image}/concept-{rank}-map.png",
+            },
+        )
+        for n, image in enumerate(images)
+    )
+    crop = f"images/concept-{rank}/crop-1.png"
+    return ConceptRecord(
+        id=f"concept-{rank}",
+        rank=rank,
+        importance=0.75 / rank,
+        importance_by_image=(0.75 / rank,),
+        effect=effect,
+        effect_by_image=(effect,),
+        direction_sha256="2" * 64,
+        visualization=f"t{rank}",
+        crops=(ConceptCrop(images[0], (8, 16, 24, 24), 2.5, {"crop": crop}),),
+        places=places,
+    )
+
+
+def concepts(images: tuple[str, ...] = ("a", "c"), name: str = "cat") -> ClassConcepts:
+    """Two concepts of a class: one for it, one against it, the second without a direction."""
+    against = replace(concept(2, -0.5, images), visualization=None)
+    return ClassConcepts(
+        class_index=2,
+        class_name=name,
+        layer="layer3",
+        grid=(7, 7),
+        fine_grid=(14, 14),
+        images=tuple(
+            ConceptImage(image, "label" if n == 0 else "prediction", n == 0)
+            for n, image in enumerate(images)
+        ),
+        n_crops=34 * len(images),
+        non_negative="halves",
+        relative_error=0.15,
+        converged=True,
+        notes=("importance was measured on 1 of 2 images",),
+        concepts=(concept(1, 1.5, images), against),
+        files={"directions": "concepts/directions.safetensors"},
     )

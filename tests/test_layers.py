@@ -13,7 +13,7 @@ PACKAGE = Path(macoaudit.__file__).parent
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("config", "results", "preprocessing", "files", "environment"),
-    ("images", "models", "spectrum", "directions", "drawing_config"),
+    ("images", "models", "spectrum", "directions", "drawing_config", "concept_config"),
     (
         "targets",
         "parametrization",
@@ -39,7 +39,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("stages",),
     ("pipeline",),
     ("visualization",),
-    ("methods",),
+    ("concept_run", "methods"),
     ("gallery",),
     ("cli",),
 )

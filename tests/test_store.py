@@ -15,7 +15,12 @@ import macoaudit
 from macoaudit.errors import StoreError
 from macoaudit.files import write_bytes
 from macoaudit.results import (
+    ClassConcepts,
     ClassDrivers,
+    ConceptCrop,
+    ConceptImage,
+    ConceptPlace,
+    ConceptRecord,
     DeletionPoint,
     DepthPoint,
     DrivingChannel,
@@ -39,6 +44,8 @@ from macoaudit.results import (
     Transfer,
     TrustCheck,
     Visualization,
+    concepts_from_json,
+    concepts_to_json,
     from_json,
     to_json,
     visualizations_from_json,
@@ -171,6 +178,7 @@ def example_run() -> Run:
                 (DrivingChannel(5, -0.5, -2.0, 1.0, 0.25, "channel-5"),),
             ),
         ),
+        concepts=(measured.concepts(),),
     )
 
 
@@ -375,6 +383,13 @@ class TestResults:
         with pytest.raises(StoreError, match="a visualisation does not fit schema version 1"):
             visualizations_from_json(documents)
 
+    def test_concepts_come_back_alone(self):
+        document = concepts_to_json(measured.concepts())
+        assert concepts_from_json(json.loads(json.dumps(document))) == measured.concepts()
+        document["concepts"][0]["effect"] = "large"
+        with pytest.raises(StoreError, match="the concepts do not fit schema version 1"):
+            concepts_from_json(document)
+
     def test_the_text_is_in_one_form(self, folder):
         text = folder.write_results(example_run()).read_text()
         document = json.loads(text)
@@ -446,6 +461,11 @@ class TestSchema:
             (PicturePlausibility, SCHEMA["$defs"]["picture_plausibility"]),
             (NaturalNeighbour, SCHEMA["$defs"]["natural_neighbour"]),
             (NaturalNeighbours, SCHEMA["$defs"]["natural_neighbours"]),
+            (ClassConcepts, SCHEMA["$defs"]["class_concepts"]),
+            (ConceptRecord, SCHEMA["$defs"]["concept"]),
+            (ConceptImage, SCHEMA["$defs"]["concept_image"]),
+            (ConceptCrop, SCHEMA["$defs"]["concept_crop"]),
+            (ConceptPlace, SCHEMA["$defs"]["concept_place"]),
         ],
     )
     def test_has_every_field_of_every_record(self, record, definition):
@@ -489,6 +509,15 @@ class TestSchema:
             (("visualizations", 1, "reason"), None),
             (("visualizations", 1, "files"), {"image": "images/x.png"}),
             (("visualizations", 1, "terms", 1, "place"), [1]),
+            (("concepts", 0, "non_negative"), "shifted"),
+            (("concepts", 0, "images"), []),
+            (("concepts", 0, "images", 0, "chosen_by"), "taste"),
+            (("concepts", 0, "files"), {}),
+            (("concepts", 0, "concepts", 0, "importance"), -0.5),
+            (("concepts", 0, "concepts", 0, "rank"), 0),
+            (("concepts", 0, "concepts", 0, "places", 0, "strength"), 1.5),
+            (("concepts", 0, "concepts", 0, "places", 0, "centre_frac"), [0.5]),
+            (("concepts", 0, "concepts", 0, "crops", 0, "files"), {"crop": "/etc/passwd"}),
         ],
     )
     def test_refuses_what_is_wrong(self, path, value):

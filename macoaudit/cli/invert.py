@@ -102,7 +102,7 @@ def command(
 ) -> int:
     """Invert each image's activations and report what the network kept."""
     formats, with_json = parse_formats(report_format)
-    size, share, maco = parse_batch_size(batch_size), _share(max_bad), _maco(compat, steps)
+    size, share, maco = parse_batch_size(batch_size), parse_share(max_bad), _maco(compat, steps)
     place = choose_device(device)
     config = InvertConfig(
         images=tuple(images),
@@ -184,7 +184,12 @@ def parse_batch_size(text: str) -> int | None:
     return int(text)
 
 
-def _share(text: str) -> float:
+def parse_share(text: str) -> float:
+    """Parse ``--max-bad``: a share such as ``5%`` or ``0.05``.
+
+    Raises:
+        UsageError: when it is no number.
+    """
     try:
         value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError as error:

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from macoaudit import __version__
-from macoaudit.cli import gallery, invert, models, phase, report, spectrum, visualize
+from macoaudit.cli import concepts, gallery, invert, models, phase, report, spectrum, visualize
 from macoaudit.cli.console import fail
 from macoaudit.errors import MacoauditError
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.command("invert")(invert.command)
 app.command("visualize")(visualize.command)
 app.command("gallery")(gallery.command)
+app.command("concepts")(concepts.command)
 app.command("spectrum")(spectrum.command)
 app.add_typer(phase.app)
 app.command("models")(models.command)
@@ -117,7 +118,8 @@ def run(arguments: list[str]) -> int:
         if code != 130:
             return code
         kept = "; finished images are kept, the same command goes on from there"
-        again = kept if arguments[:1] in (["invert"], ["visualize"], ["gallery"]) else ""
+        resumable = (["invert"], ["visualize"], ["gallery"], ["concepts"])
+        again = kept if arguments[:1] in resumable else ""
         if signals.terminated:
             return fail(f"terminated{again}", 143)
         return fail(f"interrupted{again}", 130)

@@ -16,7 +16,7 @@ from macoaudit.models import (
 )
 from macoaudit.results import ClassDrivers, DrivingChannel, Skipped
 from macoaudit.targets import Target, Term, WeightedSum
-from macoaudit.visualization.records import picture_folder
+from macoaudit.visualization.records import visualization_id
 
 # Logits computed here and by the network differ by rounding alone where the classifier is linear.
 _TOLERANCE = 1e-3
@@ -94,7 +94,7 @@ def class_drivers(
                 activation=float(activation[channel]),
                 contribution=float(contribution[channel]),
                 share=float(contribution[channel]) / positive,
-                visualization=picture_folder(driver_goal(channel, float(activation[channel]))),
+                visualization=visualization_id(driver_goal(channel, float(activation[channel]))),
             )
             for channel in order
             if float(contribution[channel]) > 0

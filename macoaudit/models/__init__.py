@@ -18,7 +18,7 @@ from macoaudit.models.grids import (
     grid_of,
 )
 from macoaudit.models.hub import REMEDIES, hub_reachable
-from macoaudit.models.labels import imagenet_names
+from macoaudit.models.labels import imagenet_ids, imagenet_names
 from macoaudit.models.layers import (
     PENULTIMATE,
     LayerInfo,
@@ -36,6 +36,7 @@ from macoaudit.models.readings import (
     read_layouts,
     readings_function,
 )
+from macoaudit.models.resuming import resumed_logits
 from macoaudit.models.timm_import import import_timm
 from macoaudit.models.weights import file_sha256, state_dict_sha256
 from macoaudit.preprocessing import Preprocessing
@@ -67,6 +68,7 @@ __all__ = [
     "grid_function",
     "grid_of",
     "hub_reachable",
+    "imagenet_ids",
     "imagenet_names",
     "import_timm",
     "list_layers",
@@ -78,5 +80,6 @@ __all__ = [
     "require_classes",
     "resolve_layer",
     "resolve_timm_name",
+    "resumed_logits",
     "state_dict_sha256",
 ]

@@ -43,6 +43,12 @@ def imagenet_names(subset: str = IMAGENET_1K) -> tuple[str, ...]:
     return tuple(names)
 
 
+def imagenet_ids(subset: str = IMAGENET_1K) -> dict[str, int]:
+    """Give the class of each WordNet id (``n01440764``), as ImageNet's folders are named."""
+    info = import_timm().data.ImageNetInfo(subset)
+    return {str(name): index for index, name in enumerate(info.label_names())}
+
+
 def stock_names(num_classes: int) -> tuple[str, ...]:
     """Name the classes of a stock timm network by the size of its head, or number them."""
     subset = _SUBSET_OF_SIZE.get(num_classes)

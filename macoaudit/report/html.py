@@ -13,6 +13,8 @@ from macoaudit.report.pictures import Encoded, Missing, thumbnail
 from macoaudit.report.pieces import Picture
 from macoaudit.report.templates import environment, find_templates, read_template_file
 from macoaudit.report.view import (
+    AnyView,
+    ConceptsView,
     DrawnView,
     Limits,
     View,
@@ -33,6 +35,11 @@ SMALL_BUDGET_BYTES = 5_000
 SMALL_SIDE_PX = 128
 """A small thumbnail: a neighbour or one layer of a depth profile."""
 
+TEMPLATES = {
+    View: "report.html.j2",
+    DrawnView: "visualize.html.j2",
+    ConceptsView: "concepts.html.j2",
+}
 Key = tuple[str, bool]
 """A picture's path and whether it is shown small."""
 
@@ -92,9 +99,7 @@ def _policy(script: str) -> str:
     return "; ".join(parts)
 
 
-def render_view(
-    view: View | DrawnView, pictures: Mapping[Key, Shown], *, no_js: bool = False
-) -> str:
+def render_view(view: AnyView, pictures: Mapping[Key, Shown], *, no_js: bool = False) -> str:
     """Render a view to a page.
 
     Args:
@@ -106,9 +111,7 @@ def render_view(
         The page.
     """
     script = "" if no_js else read_template_file("report.js")
-    template = environment(find_templates()).get_template(
-        "visualize.html.j2" if isinstance(view, DrawnView) else "report.html.j2"
-    )
+    template = environment(find_templates()).get_template(TEMPLATES[type(view)])
     return template.render(
         view=view,
         pictures=pictures,

@@ -17,3 +17,5 @@ class Limits:
     """Seeds with pictures on a card; None for all."""
     transfer: int | None = None
     """Rows of the judges' table on a card; None for all."""
+    places: int | None = None
+    """Images in which a concept's card locates it; None for all."""

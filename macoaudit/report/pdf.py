@@ -23,14 +23,27 @@ from macoaudit.report.files import write_atomic
 from macoaudit.report.html import Key, Shown, shown
 from macoaudit.report.pictures import Encoded, jpeg
 from macoaudit.report.templates import environment, find_templates, read_template_file
-from macoaudit.report.view import DrawnView, Limits, View, build_view, pictures_of
+from macoaudit.report.view import (
+    AnyView,
+    ConceptsView,
+    DrawnView,
+    Limits,
+    View,
+    build_view,
+    pictures_of,
+)
 from macoaudit.results import Retention, Run
 
 FILE_NAME = "report.pdf"
-LIMITS = Limits(cards=100, rows=1000, chunk=100, seeds=3, transfer=9)
+LIMITS = Limits(cards=100, rows=1000, chunk=100, seeds=3, transfer=9, places=16)
 """A printed report shows less than the page: a card must fit on a sheet, and layout takes time."""
 MEASURED_CARDS = 40
 """Cards with tables and drawings take two sheets each and some 10 MB of memory in layout."""
+TEMPLATES = {
+    View: "print.html.j2",
+    DrawnView: "visualize_print.html.j2",
+    ConceptsView: "concepts_print.html.j2",
+}
 SIDE_PX, SMALL_SIDE_PX = 384, 192
 """Longest side of a picture and of a small one; about 220 dots per inch in print."""
 EPOCH = "1767225600"
@@ -156,7 +169,7 @@ def limits_for(run: Run) -> Limits:
 
 
 def _prepare_pictures(
-    view: View | DrawnView, folder: Path, scratch: Path, assets: dict[str, str]
+    view: AnyView, folder: Path, scratch: Path, assets: dict[str, str]
 ) -> dict[Key, Shown]:
     pictures: dict[Key, Shown] = {}
     for wanted in (picture for card in view.cards for picture in pictures_of(card)):
@@ -170,9 +183,7 @@ def _prepare_pictures(
     return pictures
 
 
-def render_document(
-    view: View | DrawnView, pictures: dict[Key, Shown], fonts: dict[str, str]
-) -> str:
+def render_document(view: AnyView, pictures: dict[Key, Shown], fonts: dict[str, str]) -> str:
     """Render a view to the HTML that is printed.
 
     Args:
@@ -183,9 +194,7 @@ def render_document(
     Returns:
         The document; its only outside references are ``asset:`` addresses.
     """
-    template = environment(find_templates()).get_template(
-        "visualize_print.html.j2" if isinstance(view, DrawnView) else "print.html.j2"
-    )
+    template = environment(find_templates()).get_template(TEMPLATES[type(view)])
     style = Markup(read_template_file("print.css"))
     return template.render(view=view, pictures=pictures, style=style, fonts=fonts)
 

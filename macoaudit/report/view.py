@@ -17,6 +17,12 @@ from macoaudit.report.cards import (
     problems_note,
     weakest_first,
 )
+from macoaudit.report.concept_cards import (
+    ConceptCard,
+    build_concept_card,
+    concept_card_pictures,
+)
+from macoaudit.report.concept_view import ConceptsView, build_concepts_view
 from macoaudit.report.depth import depth_view
 from macoaudit.report.drawn_cards import TargetCard, build_target_card, target_pictures
 from macoaudit.report.drawn_view import DrawnView, build_drawn_view
@@ -31,6 +37,8 @@ from macoaudit.results import ImageAudit, Plausibility, Retention, Run
 
 __all__ = [
     "SIMILARITY_SCALE",
+    "AnyView",
+    "ConceptsView",
     "DrawnView",
     "Limits",
     "View",
@@ -39,6 +47,9 @@ __all__ = [
     "pictures_of",
     "source_of",
 ]
+
+AnyView = View | DrawnView | ConceptsView
+AnyCard = Card | TargetCard | ConceptCard
 
 
 def _scale(images: Sequence[ImageAudit]) -> tuple[Level, ...]:
@@ -98,21 +109,26 @@ def source_of(run: Run) -> str:
     return "not recorded" if command is None else visible(command)
 
 
-def cards_in_order(run: Run) -> Iterator[Card | TargetCard]:
+def cards_in_order(run: Run) -> Iterator[AnyCard]:
     """Build the cards of a run one by one, those that are shown first first."""
     if run.command == "visualize":
         yield from (build_target_card(one, "") for one in run.visualizations)
+    elif run.command == "concepts":
+        for found in run.concepts:
+            yield from (build_concept_card(run, found, one, "") for one in found.concepts)
     else:
         yield from (build_card(image, "") for image in weakest_first(run.images))
 
 
-def pictures_of(card: Card | TargetCard) -> list[Picture]:
+def pictures_of(card: AnyCard) -> list[Picture]:
     """List the pictures that a card shows, in the order shown; one shown twice is there twice."""
+    if isinstance(card, ConceptCard):
+        return concept_card_pictures(card)
     return target_pictures(card) if isinstance(card, TargetCard) else card_pictures(card)
 
 
-def build_view(run: Run, limits: Limits) -> View | DrawnView:
-    """Turn a run of ``invert`` or ``visualize`` into the plain data of its report.
+def build_view(run: Run, limits: Limits) -> AnyView:
+    """Turn a run of ``invert``, ``visualize`` or ``concepts`` into the plain data of its report.
 
     Args:
         run: the record; the only source of numbers.
@@ -126,10 +142,13 @@ def build_view(run: Run, limits: Limits) -> View | DrawnView:
     """
     if run.command == "visualize":
         return build_drawn_view(run, limits, source_of(run))
+    if run.command == "concepts":
+        return build_concepts_view(run, limits, source_of(run))
     if run.command != "invert":
         raise ReportError(
             f"report: results.json is of the command {visible(run.command)!r}; this version of "
-            "macoaudit renders runs of 'invert' and 'visualize'. Use the version that wrote the run"
+            "macoaudit renders runs of 'invert', 'visualize' and 'concepts'. Use the version that "
+            "wrote the run"
         )
     chosen = weakest_first(run.images)[: limits.cards]
     anchors = {image.id: f"card-{number}" for number, image in enumerate(chosen, start=1)}

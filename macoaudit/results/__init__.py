@@ -7,7 +7,18 @@ reason, or the whole measurement is a :class:`Skipped`.
 """
 
 from macoaudit.results.classes import ClassDrivers, DrivingChannel
+from macoaudit.results.concepts import (
+    ChosenBy,
+    ClassConcepts,
+    ConceptCrop,
+    ConceptImage,
+    ConceptPlace,
+    ConceptRecord,
+    NonNegative,
+)
 from macoaudit.results.json_form import (
+    concepts_from_json,
+    concepts_to_json,
     from_json,
     image_from_json,
     image_to_json,
@@ -64,7 +75,13 @@ __all__ = [
     "DROPPED_TO",
     "KEPT_FROM",
     "SCHEMA_VERSION",
+    "ChosenBy",
+    "ClassConcepts",
     "ClassDrivers",
+    "ConceptCrop",
+    "ConceptImage",
+    "ConceptPlace",
+    "ConceptRecord",
     "DeletionPoint",
     "DepthPoint",
     "DrivingChannel",
@@ -78,6 +95,7 @@ __all__ = [
     "NamedBy",
     "NaturalNeighbour",
     "NaturalNeighbours",
+    "NonNegative",
     "PicturePlausibility",
     "Plausibility",
     "Prediction",
@@ -98,6 +116,8 @@ __all__ = [
     "Visualization",
     "VisualizationStatus",
     "WeightsOrigin",
+    "concepts_from_json",
+    "concepts_to_json",
     "from_json",
     "image_from_json",
     "image_to_json",

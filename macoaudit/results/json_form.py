@@ -12,6 +12,7 @@ from types import UnionType
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from macoaudit.errors import StoreError
+from macoaudit.results.concepts import ClassConcepts
 from macoaudit.results.measures import Skipped, TrustCheck
 from macoaudit.results.records import SCHEMA_VERSION, ImageAudit, Run
 from macoaudit.results.visualizations import Visualization
@@ -182,6 +183,27 @@ def visualizations_from_json(document: object) -> tuple[Visualization, ...]:
     except (KeyError, TypeError) as error:
         raise StoreError(
             f"results: a visualisation does not fit schema version {SCHEMA_VERSION} ({error}). "
+            "Write the run again with this version of macoaudit"
+        ) from error
+
+
+def concepts_to_json(found: ClassConcepts) -> dict[str, Any]:
+    """Turn the concepts of a class into their JSON form (one entry of ``concepts``)."""
+    document: dict[str, Any] = _plain(found)
+    return document
+
+
+def concepts_from_json(document: object) -> ClassConcepts:
+    """Read the concepts of a class back from their JSON form.
+
+    Raises:
+        StoreError: when a field is missing or unknown.
+    """
+    try:
+        return cast(ClassConcepts, _read(ClassConcepts, document, "concepts"))
+    except (KeyError, TypeError) as error:
+        raise StoreError(
+            f"results: the concepts do not fit schema version {SCHEMA_VERSION} ({error}). "
             "Write the run again with this version of macoaudit"
         ) from error
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from macoaudit.results.classes import ClassDrivers
+from macoaudit.results.concepts import ClassConcepts
 from macoaudit.results.measures import (
     DepthPoint,
     Exemplar,
@@ -117,4 +118,5 @@ class Run:
     visualizations: tuple[Visualization, ...] = ()
     drivers: tuple[ClassDrivers, ...] = ()
     """Of a gallery: what drives each class that was drawn."""
+    concepts: tuple[ClassConcepts, ...] = ()
     findings: tuple[Mapping[str, Any], ...] = ()

@@ -17,7 +17,7 @@ from macoaudit.visualization.records import (
     build_pictures,
     build_record,
     judge_pictures,
-    picture_folder,
+    visualization_id,
 )
 from macoaudit.visualization.setup import Drawing
 from macoaudit.visualize import visualize
@@ -69,7 +69,7 @@ class PictureJob:
         self.total = len(setup.goals) * setup.config.n_seeds
         for place, goal in enumerate(setup.goals):
             for seed in setup.config.seeds:
-                if finished and (record := finished.get((picture_folder(goal), seed))):
+                if finished and (record := finished.get((visualization_id(goal), seed))):
                     self.records[place, seed] = record
 
     def in_order(self) -> tuple[Visualization, ...]:

@@ -52,8 +52,8 @@ def judge_pictures(
     return judge.name, list(zip(seen, start, strict=True))
 
 
-def picture_folder(goal: WeightedSum) -> str:
-    """Name the folder of a target's pictures in a run."""
+def visualization_id(goal: WeightedSum) -> str:
+    """Name a target's folder in a run."""
     # The ending keeps dots in a layer's name from being taken for a file's.
     return image_id(f"{goal.text}.png", target_key(goal))
 
@@ -77,7 +77,7 @@ def build_record(
         judged: by judge, logits on the picture and on its start, or why there are none.
     """
     model, status = setup.model, drawn.statuses[member]
-    name = picture_folder(goal)
+    name = visualization_id(goal)
     finite = status != "failed"
     ok = status == "ok"
     index = goal.class_index

@@ -1,0 +1,218 @@
+"""``macoaudit concepts``: what a class is made of to a network, and where in its images."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from macoaudit.cli.console import say, to_stderr
+from macoaudit.cli.devices import choose_device, choose_precision
+from macoaudit.cli.invert import (
+    model_slug,
+    parse_batch_size,
+    parse_formats,
+    parse_share,
+    print_record,
+    say_skipped,
+)
+from macoaudit.concept_config import (
+    CROP_SIDES_FRAC,
+    N_DESIGNS,
+    N_MEASURED,
+    ConceptsConfig,
+)
+from macoaudit.drawing_config import drawing_settings
+from macoaudit.errors import UsageError
+from macoaudit.report.words import visible
+from macoaudit.results import Run
+
+_SIDES = ",".join(f"{side:g}" for side in CROP_SIDES_FRAC)
+
+
+def command(
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Image files, or a folder; class subfolders are labels, other images are of the "
+            "class that the network predicts."
+        ),
+    ],
+    class_name: Annotated[
+        str, typer.Option("--class", "-c", help="The class: its name or its number.")
+    ],
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model", "-m", help="demo, demo-clean, an alias, a timm name, or a card (.toml)."
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Run folder (default: runs/concepts-MODEL-CLASS)."),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="A safetensors file, or 'random' for timing and controls.")
+    ] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(help="Layer with a grid (default: the last block that has one, and is read)."),
+    ] = None,
+    n_concepts: Annotated[
+        int, typer.Option("--n-concepts", "--concepts", help="Concepts to look for.")
+    ] = 10,
+    crop_sides: Annotated[
+        str, typer.Option("--crop-sides", help="Sides of the crops as shares of the image's.")
+    ] = _SIDES,
+    max_images: Annotated[
+        int, typer.Option("--max-images", help="Images of the class to use, evenly spaced.")
+    ] = 64,
+    measured: Annotated[
+        int, typer.Option("--measured", help="Of these, images on which importance is measured.")
+    ] = N_MEASURED,
+    designs: Annotated[
+        int, typer.Option(help="Rows of the Sobol design: fewer are faster and less exact.")
+    ] = N_DESIGNS,
+    seeds: Annotated[int, typer.Option(help="Pictures per concept.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of the factorisation; first of the pictures.")] = 0,
+    steps: Annotated[int | None, typer.Option(help="Steps (default: the preset's).")] = None,
+    canvas: Annotated[
+        int | None, typer.Option(help="Canvas side in px (default: the network's input).")
+    ] = None,
+    compat: Annotated[
+        str, typer.Option(help="Settings: macoaudit, paper, horama or xplique.")
+    ] = "macoaudit",
+    spectrum: Annotated[
+        Path | None, typer.Option(help="Magnitude spectrum (default: the packaged one).")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda[:n] or mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="Of the drawing: auto, fp32 or bf16.")] = "auto",
+    batch_size: Annotated[
+        str, typer.Option("--batch-size", help="Images at once: auto or a number.")
+    ] = "auto",
+    report_format: Annotated[
+        str,
+        typer.Option("--format", help="html, pdf, html,pdf or none; json: record on stdout."),
+    ] = "html,pdf",
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Take up an unfinished run in --out.")
+    ] = True,
+    max_bad: Annotated[
+        str, typer.Option("--max-bad", help="Share of unusable images that is tolerated.")
+    ] = "5%",
+    allow_pickle: Annotated[
+        bool, typer.Option("--allow-pickle", help="Load pickled weights (weights_only).")
+    ] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the verdict.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show a traceback on errors.")
+    ] = False,
+) -> int:
+    """Find what a class is made of to a network: concepts, their weight, their place, a picture."""
+    formats, with_json = parse_formats(report_format)
+    size, share, sides = parse_batch_size(batch_size), parse_share(max_bad), _sides(crop_sides)
+    settings = drawing_settings("maco", compat)
+    if steps is not None:
+        settings = replace(settings, n_steps=steps)
+    if canvas is not None:
+        settings = replace(settings, canvas_px=canvas)
+    if out == Path("-"):
+        raise UsageError(
+            "--out is '-'; concepts writes a folder. Give one, and --format json to have its "
+            "record on stdout as well"
+        )
+    place = choose_device(device)
+    config = ConceptsConfig(
+        images=tuple(images),
+        class_name=class_name,
+        model=model,
+        out=out or Path("runs") / f"concepts-{model_slug(model)}-{model_slug(class_name)}",
+        weights=weights,
+        layer=layer,
+        n_concepts=n_concepts,
+        crop_sides_frac=sides,
+        n_designs=designs,
+        n_measured=measured,
+        max_images=max_images,
+        device=place,
+        precision=choose_precision(precision, place),
+        maco=settings,
+        spectrum=spectrum,
+        n_seeds=seeds,
+        seed=seed,
+        batch_size=size or (16 if place == "cpu" else 64),
+        formats=formats,
+        resume=resume,
+        allow_pickle=allow_pickle,
+        offline=offline,
+        max_bad_frac=share,
+    )
+    # Slow to import, so not at the top: --help and a bad option need no torch.
+    from macoaudit.cli.progress import ProgressBar
+    from macoaudit.concept_run import run_concepts
+
+    with ProgressBar(quiet) as bar:
+        run = run_concepts(config, command_line=sys.argv, on_progress=bar.update)
+    if with_json:
+        print_record(run)
+    show(run, config, quiet)
+    return 0 if run.status == "complete" and not run.volatile.get("report_errors") else 2
+
+
+def _sides(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(
+            f"--crop-sides is {text!r}; use shares of the image's side, as 0.5,0.35"
+        ) from error
+
+
+def show(run: Run, config: ConceptsConfig, quiet: bool) -> None:
+    """Print a table of the concepts and the paths written, on stderr; with quiet one line."""
+    summary = run.summary
+    if not quiet:
+        to_stderr().print(_table(run))
+        for note in (note for found in run.concepts for note in found.notes):
+            say(f"note: {note}")
+        say_skipped(run)
+    n_images, by_label = summary["n_images"], summary["n_by_label"]
+    rule = {n_images: "by folder label", 0: "by prediction"}.get(
+        by_label, f"{by_label} by folder label, the others by prediction"
+    )
+    parts = [
+        f"{run.status}: {summary['n_concepts']} concepts of {visible(summary['class'])} in "
+        f"{n_images} images ({rule})",
+        f"{summary['n_ok']} of {summary['n_pictures']} pictures",
+    ]
+    if summary["n_unusable"]:
+        parts.append(f"{summary['n_unusable']} images not usable")
+    say(", ".join(parts))
+    for error in run.volatile.get("report_errors", []):
+        say(f"macoaudit: no {error}")
+    if not quiet:
+        for name in ("results.json", *(f"report.{name}" for name in config.formats)):
+            if (config.out / name).exists():
+                say(str(config.out / name))
+
+
+def _table(run: Run) -> Table:
+    table = Table(title=None, pad_edge=False)
+    table.add_column("concept")
+    table.add_column("importance", justify="right")
+    table.add_column("effect on the logit", justify="right")
+    table.add_column("picture", overflow="fold")
+    for one in (one for found in run.concepts for one in found.concepts):
+        drawn = [v for v in run.visualizations if v.id == one.visualization]
+        reasons = {v.status if v.status == "ok" else v.reason or v.status for v in drawn}
+        table.add_row(
+            str(one.rank),
+            f"{one.importance:.3f}",
+            f"{one.effect:+.3f}",
+            Text(visible("; ".join(sorted(reasons)) or "-")),
+        )
+    return table
