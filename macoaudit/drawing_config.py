@@ -177,6 +177,8 @@ class GalleryConfig:
     """Penultimate channels that are drawn for each class; 0: none."""
     shard: tuple[int, int] | None = None
     """Number and count: draw only this share of the classes, and no site."""
+    concept_images: tuple[Path, ...] = ()
+    """Images in which the concepts of each class are sought; class subfolders are labels."""
 
     def __post_init__(self) -> None:
         targets = self.drawing.targets
@@ -194,4 +196,9 @@ class GalleryConfig:
     def settings(self) -> dict[str, Any]:
         """Every setting that changes numbers, as plain data, but the classes."""
         shard = None if self.shard is None else f"{self.shard[0]}/{self.shard[1]}"
-        return {**self.drawing.settings(), "n_channels": self.n_channels, "shard": shard}
+        return {
+            **self.drawing.settings(),
+            "n_channels": self.n_channels,
+            "shard": shard,
+            "concept_images": [path.name for path in self.concept_images],
+        }

@@ -26,6 +26,10 @@ class UsageError(MacoauditError):
     """An argument, option or setting cannot be used as given."""
 
 
+class NoImagesError(UsageError):
+    """There are no images, or too few, of what was asked about."""
+
+
 class ImageError(MacoauditError):
     """A reference image cannot be read."""
 

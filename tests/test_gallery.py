@@ -46,11 +46,18 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def settings(out="run", *, logits=("all",), shard=None, n_channels=2, **changes) -> GalleryConfig:
+def settings(
+    out="run", *, logits=("all",), shard=None, n_channels=2, concept_images=(), **changes
+) -> GalleryConfig:
     base = {"model": "net.toml", "out": Path(out), "batch_size": 2, "judges": ("judge.toml",)}
     base["maco"] = replace(drawing_settings("maco"), n_steps=N_STEPS)
     base["targets"] = TargetConfig(logits=logits)
-    return GalleryConfig(VisualizeConfig(**{**base, **changes}), n_channels=n_channels, shard=shard)
+    return GalleryConfig(
+        VisualizeConfig(**{**base, **changes}),
+        n_channels=n_channels,
+        shard=shard,
+        concept_images=concept_images,
+    )
 
 
 def stable(out: str = "run") -> dict:
@@ -157,6 +164,30 @@ class TestUnits:
         assert not Path("run/site").exists()
         run_gallery(config)
         assert stable() == stable("whole")
+
+    def test_concepts_of_classes_that_have_images(self, desk):
+        for number in range(3):
+            write_photo(Path("seen") / "tiger cat" / f"{number}.png", seed=number)
+        options = {"logits": ("0,1",), "n_channels": 0, "concept_images": (Path("seen"),)}
+        found = run_gallery(settings(**options))
+        assert found.config["concepts"] == {"runs": {"1": "concepts/1"}}
+        (reason,) = [one.reason for one in found.skipped if one.check == "concepts"]
+        assert reason.startswith("class 0: ")
+        concepts = read_results(Path("run/concepts/1"))
+        assert concepts.concepts[0].class_name == "tiger cat"
+        pages = {path.name: path.read_text() for path in Path("run/site/classes").iterdir()}
+        with_them = [name for name, text in pages.items() if "Concepts found in its images" in text]
+        assert len(with_them) == 1
+        assert "evidence" in pages[with_them[0]].lower()
+        before = stable()
+        assert run(["report", "run", "--format", "html"]) == 0  # the same site once more
+        assert {p.name: p.read_text() for p in Path("run/site/classes").iterdir()} == pages
+        run_gallery(settings(**options))
+        assert stable() == before
+
+    def test_without_images_the_missing_concepts_are_said(self, desk):
+        found = run_gallery(settings(logits=("0",), n_channels=0))
+        assert "concepts" in {one.check for one in found.skipped}
 
     def test_shards_make_one_gallery(self, desk):
         whole = run_gallery(settings(out="whole"))

@@ -77,7 +77,11 @@ def test_random_phases_keep_magnitudes_and_colour_and_lose_the_picture(size):
     drawn = random_phases(image, torch.Generator().manual_seed(3))
     torch.testing.assert_close(magnitude(drawn), magnitude(image), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(drawn.mean((1, 2)), image.double().mean((1, 2)))
-    assert abs(likeness(drawn, image)) < 0.2
+    # A few coarse waves hold most of the energy: single draws are alike by chance, not the mean.
+    draws = [random_phases(image, torch.Generator().manual_seed(seed)) for seed in range(64)]
+    alike = torch.tensor([likeness(one, image) for one in draws])
+    assert abs(float(alike.mean())) < 4 * float(alike.std()) / 64**0.5
+    assert float(alike.abs().max()) < 0.9
     again = random_phases(image, torch.Generator().manual_seed(3))
     assert torch.equal(drawn, again)
     assert not torch.equal(drawn, random_phases(image, torch.Generator().manual_seed(4)))

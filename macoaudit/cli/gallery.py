@@ -69,6 +69,13 @@ def command(
     reference: Annotated[
         Paths, typer.Option(help="Natural images to compare with: files or a folder; repeatable.")
     ] = None,
+    concepts: Annotated[
+        Paths,
+        typer.Option(
+            help="Images in which the concepts of each class are found: a folder whose subfolders "
+            "are classes; repeatable."
+        ),
+    ] = None,
     neighbours: Annotated[
         int, typer.Option(help="Nearest natural images in the distance to them.")
     ] = 3,
@@ -128,7 +135,12 @@ def command(
         allow_pickle=allow_pickle,
         offline=offline,
     )
-    config = GalleryConfig(drawing, n_channels=channels, shard=parse_shard(shard))
+    config = GalleryConfig(
+        drawing,
+        n_channels=channels,
+        shard=parse_shard(shard),
+        concept_images=tuple(concepts or ()),
+    )
     # Slow to import, so not at the top: --help and a bad option need no torch.
     from macoaudit.cli.progress import ProgressBar
     from macoaudit.gallery import run_gallery

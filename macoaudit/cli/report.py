@@ -42,6 +42,7 @@ def command(
             "folder. Add --format json, or leave --output out"
         )
     # Slow to import, so not at the top: --help and a bad option need no template engine.
+    from macoaudit.report.gallery_concepts import concept_sections
     from macoaudit.report.gallery_site import write_gallery
     from macoaudit.report.html import write_html
     from macoaudit.report.pdf import require_pdf, write_pdf
@@ -54,7 +55,8 @@ def command(
         require_pdf()
     written = []
     if "html" in formats and record.command == "gallery":
-        written.append(write_gallery(record, folder))
+        sections = concept_sections(record, folder)
+        written.append(write_gallery(record, folder, concepts=sections))
     elif "html" in formats:
         written.append(write_html(record, folder, no_js=no_js))
     if "pdf" in formats:

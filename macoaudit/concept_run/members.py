@@ -9,7 +9,7 @@ from torch import Tensor
 
 from macoaudit.concept_config import LEAST_IMAGES, ConceptsConfig
 from macoaudit.concepts import class_of_label
-from macoaudit.errors import ImageError, UsageError
+from macoaudit.errors import ImageError, NoImagesError, UsageError
 from macoaudit.images import ImageFile, decode_image, digest, image_id, load_bytes, preprocess
 from macoaudit.metrics import predict
 from macoaudit.models import LoadedModel, frozen, logits_function
@@ -83,7 +83,9 @@ def choose_members(
     if len(members) < LEAST_IMAGES:
         name = model.labels[class_index]
         seen = _seen(model, files, [n for n in range(len(files)) if labelled[n]], predicted)
-        raise UsageError(_too_few(name, len(members), len(files), seen, tuple(reader.bad.values())))
+        raise NoImagesError(
+            _too_few(name, len(members), len(files), seen, tuple(reader.bad.values()))
+        )
     notes = []
     if classes and not with_labels:
         notes.append(f"no folder is named after a class of {model.name}, so predictions decide")

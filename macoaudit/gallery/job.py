@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass, field, replace
 from macoaudit import __version__
 from macoaudit.drawing_config import GalleryConfig
 from macoaudit.errors import ReportError
+from macoaudit.gallery.concepts import class_concepts
 from macoaudit.gallery.drivers import class_drivers, driver_goal, linear_head
 from macoaudit.models import LOGITS, PENULTIMATE, Reading, require_classes
 from macoaudit.pipeline import Clock, Progress, require_outside, volatile_facts
+from macoaudit.report.gallery_concepts import concept_sections
 from macoaudit.report.gallery_site import write_gallery
 from macoaudit.results import ClassDrivers, Run, Skipped, Visualization
 from macoaudit.stages import run_pictures
@@ -48,7 +50,7 @@ def run_gallery(
             ``results.json`` says "incomplete".
     """
     drawing = config.drawing
-    require_outside(drawing.out, drawing.references)
+    require_outside(drawing.out, (*drawing.references, *config.concept_images))
     tell = on_progress or (lambda progress: None)
     clock = Clock()
     began = time.perf_counter()
@@ -79,7 +81,7 @@ def _with_site(run: Run, folder: RunFolder, clock: Clock) -> Run:
     began = time.perf_counter()
     errors = []
     try:
-        write_gallery(run, folder.path)
+        write_gallery(run, folder.path, concepts=concept_sections(run, folder.path))
     except ReportError as error:
         errors.append(str(error))
     clock.timed("site", began)
@@ -104,6 +106,8 @@ class _Work:
     channels: tuple[Visualization, ...] = ()
     drivers: tuple[ClassDrivers, ...] = ()
     skipped: list[Skipped] = field(default_factory=list)
+    concept_runs: dict[str, str] = field(default_factory=dict)
+    """By class index, the folder of its concepts' run."""
 
     def draw(self) -> None:
         """Draw the classes that are not there yet."""
@@ -137,6 +141,25 @@ class _Work:
                 job.draw(self.folder)
             finally:
                 self.channels = job.in_order()
+        self._find_concepts()
+
+    def _find_concepts(self) -> None:
+        """Find the concepts of every class that was drawn and has images."""
+        if not self.config.concept_images:
+            self.skipped.append(
+                Skipped("concepts", "no images of the classes came; give them with --concepts DIR")
+            )
+            return
+        began = time.perf_counter()
+        try:
+            for index, _ in self._drawn():
+                found = class_concepts(self.config, index, self.tell)
+                if isinstance(found, Skipped):
+                    self.skipped.append(found)
+                else:
+                    self.concept_runs[str(index)] = found
+        finally:
+            self.clock.timed("concepts", began)
 
     def _job(self, setup: Drawing, stage: str) -> PictureJob:
         finished = finished_pictures(self.folder)
@@ -195,6 +218,7 @@ class _Work:
                 **config.settings(),
                 "targets": {"logits": list(asdict(config.drawing.targets)["logits"])},
                 "channels_layer": PENULTIMATE,
+                "concepts": {"runs": dict(self.concept_runs)},
                 "spectrum": spectrum_record(setup),
             },
             images=(),

@@ -18,12 +18,12 @@ from macoaudit.results import Run
 
 FOLDER = "site"
 SITE_BUDGET_BYTES = 25_000_000
-"""Of 100 classes with one seed, three channels and three neighbours each."""
+"""Of 100 classes with one seed, three channels, three neighbours and three concepts each."""
 THUMBNAIL_BUDGET_BYTES, THUMBNAIL_SIDE_PX = 7_000, 160
 SMALL_BUDGET_BYTES, SMALL_SIDE_PX = 5_000, 128
 DRIVER_BUDGET_BYTES, DRIVER_SIDE_PX = 10_000, 192
 FULL_SIDE_PX = 768
-FULL_BUDGET_BYTES: Mapping[str, int] = {"image": 70_000, "masked": 50_000, "transparency": 15_000}
+FULL_BUDGET_BYTES: Mapping[str, int] = {"image": 45_000, "masked": 30_000, "transparency": 15_000}
 """Of a class's page; divided among its seeds."""
 PAGE_BUDGET_BYTES = 20_000
 """Of a class's page without its pictures."""

@@ -16,6 +16,7 @@ from PIL import Image
 from runs import HOSTILE
 
 from macoaudit.report import gallery_site
+from macoaudit.report.gallery_concepts import MOST_CONCEPTS
 from macoaudit.report.gallery_records import Section
 from macoaudit.report.gallery_site import SITE_BUDGET_BYTES, write_gallery
 from macoaudit.report.pieces import Picture
@@ -287,11 +288,24 @@ class TestSize:
         rng = np.random.default_rng(0)
         names = [name for one in run.visualizations for name in one.files.values()]
         names += [f"exemplars/{n}-{k}.png" for n in range(3) for k in range(3)]
+        seen = [f"concepts/{n}-{k}-{j}.png" for n in range(3) for k in range(3) for j in range(4)]
+        names += seen
+        words = "It takes part in 0.51 of what mixing the concepts does to the logit. " * 3
+        concepts = {
+            n: tuple(
+                Section(f"Concept {k + 1}", words, tuple(
+                    Picture(name, "0.51", "Where concept 1 lies in a picture", small=j > 0)
+                    for j, name in enumerate(seen[12 * n + 4 * k : 12 * n + 4 * k + 4])
+                ), tmp_path)
+                for k in range(MOST_CONCEPTS)
+            )
+            for n in range(3)
+        }  # fmt: skip
         for name in names:
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             pixels = rng.integers(0, 256, (512, 512, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / name)
-        write_gallery(run, tmp_path)
+        write_gallery(run, tmp_path, concepts=concepts)
         size = {
             path: path.stat().st_size for path in (tmp_path / "site").rglob("*.*") if path.is_file()
         }
@@ -299,7 +313,7 @@ class TestSize:
             size[tmp_path / "site" / name] for name in ("style.css", "gallery.js", "index.html")
         )
         each = (sum(size.values()) - shared) / 3
-        assert len(list((tmp_path / "site" / "pictures").iterdir())) == 3 * (3 + 2 + 3 + 3)
+        assert len(list((tmp_path / "site" / "pictures").iterdir())) == 3 * (3 + 2 + 3 + 3 + 12)
         # Of the first page, a class's share is below its whole length by three.
         assert (
             shared + 100 * (each + size[tmp_path / "site" / "index.html"] / 3) < SITE_BUDGET_BYTES
