@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from macoaudit.concept_config import ConceptsConfig
     from macoaudit.concept_run import run_concepts
     from macoaudit.config import InvertConfig, MacoConfig, preset
+    from macoaudit.drawing import visualize
     from macoaudit.drawing_config import GalleryConfig, TargetConfig, VisualizeConfig
     from macoaudit.gallery import run_gallery
     from macoaudit.inversion import invert
@@ -42,6 +43,7 @@ _HOMES = {
     "run_concepts": "macoaudit.concept_run",
     "run_invert": "macoaudit.pipeline",
     "run_visualize": "macoaudit.visualization",
+    "visualize": "macoaudit.drawing",
 }
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "run_gallery",
     "run_invert",
     "run_visualize",
+    "visualize",
 ]
 
 

@@ -18,6 +18,7 @@ from macoaudit.concepts import (
     place_coefficients,
     split_signs,
 )
+from macoaudit.drawing import visualize
 from macoaudit.drawing_config import drawing_settings
 from macoaudit.errors import LayerError, UsageError
 from macoaudit.models import (
@@ -30,7 +31,6 @@ from macoaudit.models import (
 )
 from macoaudit.spectrum import load_spectrum
 from macoaudit.targets import Target
-from macoaudit.visualize import visualize
 
 MUSHROOM = LABELS.index(PLANTED)
 

@@ -29,7 +29,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("optimize",),
     ("search", "phases"),
     ("starts",),
-    ("inversion", "visualize", "concepts", "lens"),
+    ("inversion", "drawing", "concepts", "lens"),
     ("trust", "baseline"),
     ("shortcuts",),
     ("audit",),

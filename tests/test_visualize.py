@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from macoaudit.config import MacoConfig, Ramp, ViewConfig, constant
+from macoaudit.drawing import Accent, target_key, visualize
 from macoaudit.drawing_config import drawing_settings
 from macoaudit.errors import LayerError, UsageError
 from macoaudit.images import preprocess, read_image
@@ -21,7 +22,6 @@ from macoaudit.parametrization import (
 from macoaudit.preprocessing import Preprocessing
 from macoaudit.spectrum import load_spectrum
 from macoaudit.targets import Target, Term, WeightedSum
-from macoaudit.visualize import Accent, target_key, visualize
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 SIDE = 32

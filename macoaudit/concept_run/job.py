@@ -22,6 +22,7 @@ from macoaudit.concept_run.records import (
 )
 from macoaudit.concept_run.setup import ConceptSetup, prepare_concepts
 from macoaudit.concepts import concepts
+from macoaudit.drawing import visualize
 from macoaudit.drawing_config import TargetConfig, VisualizeConfig
 from macoaudit.images import to_png_bytes
 from macoaudit.metrics import transparency_mask
@@ -42,7 +43,6 @@ from macoaudit.stages import batch_memory_explained
 from macoaudit.store import RunFolder, digest_json
 from macoaudit.targets import WeightedSum
 from macoaudit.visualization import Drawing, build_pictures, build_record
-from macoaudit.visualize import visualize
 
 
 def run_concepts(

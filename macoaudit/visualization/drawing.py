@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from macoaudit.audit import Picture
+from macoaudit.drawing import visualize
 from macoaudit.images import to_png_bytes
 from macoaudit.metrics import transparency_mask
 from macoaudit.models import Reading
@@ -20,7 +21,6 @@ from macoaudit.visualization.records import (
     visualization_id,
 )
 from macoaudit.visualization.setup import Drawing
-from macoaudit.visualize import visualize
 
 Batch = tuple[list[int], tuple[int, ...]]
 """Places of targets and the seeds of one optimisation."""

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from macoaudit.audit import Picture
+from macoaudit.drawing import Visualized, target_key
 from macoaudit.images import image_id
 from macoaudit.metrics import predict, rank_of
 from macoaudit.models import (
@@ -24,7 +25,6 @@ from macoaudit.targets import (
     WeightedSum,
 )
 from macoaudit.visualization.setup import Drawing
-from macoaudit.visualize import Visualized, target_key
 
 _KINDS = ("image", "transparency", "masked")
 

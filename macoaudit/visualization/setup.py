@@ -10,6 +10,7 @@ import torch
 
 from macoaudit import __version__
 from macoaudit.directions import load_directions, load_sums
+from macoaudit.drawing import Accent
 from macoaudit.drawing_config import VisualizeConfig
 from macoaudit.images import ImageFile, decode_image, digest, load_bytes, preprocess
 from macoaudit.judges import load_judges
@@ -39,7 +40,6 @@ from macoaudit.targets import (
     parse_sum,
     parse_tokens,
 )
-from macoaudit.visualize import Accent
 
 
 @dataclass(frozen=True)
