@@ -19,6 +19,22 @@ from macoaudit.cli.invert import (
     print_record,
     say_skipped,
 )
+from macoaudit.cli.options import (
+    AllowPickle,
+    Canvas,
+    Compat,
+    Device,
+    Formats,
+    MaxBad,
+    Model,
+    Offline,
+    Quiet,
+    Resume,
+    SpectrumFile,
+    Steps,
+    Verbose,
+    Weights,
+)
 from macoaudit.concept_config import (
     CROP_SIDES_FRAC,
     N_DESIGNS,
@@ -44,19 +60,12 @@ def command(
     class_name: Annotated[
         str, typer.Option("--class", "-c", help="The class: its name or its number.")
     ],
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model", "-m", help="demo, demo-clean, an alias, a timm name, or a card (.toml)."
-        ),
-    ],
+    model: Model,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Run folder (default: runs/concepts-MODEL-CLASS)."),
     ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="A safetensors file, or 'random' for timing and controls.")
-    ] = None,
+    weights: Weights = None,
     layer: Annotated[
         str | None,
         typer.Option(help="Layer with a grid (default: the last block that has one, and is read)."),
@@ -78,39 +87,22 @@ def command(
     ] = N_DESIGNS,
     seeds: Annotated[int, typer.Option(help="Pictures per concept.")] = 1,
     seed: Annotated[int, typer.Option(help="Of the factorisation; first of the pictures.")] = 0,
-    steps: Annotated[int | None, typer.Option(help="Steps (default: the preset's).")] = None,
-    canvas: Annotated[
-        int | None, typer.Option(help="Canvas side in px (default: the network's input).")
-    ] = None,
-    compat: Annotated[
-        str, typer.Option(help="Settings: macoaudit, paper, horama or xplique.")
-    ] = "macoaudit",
-    spectrum: Annotated[
-        Path | None, typer.Option(help="Magnitude spectrum (default: the packaged one).")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda[:n] or mps.")] = "auto",
+    steps: Steps = None,
+    canvas: Canvas = None,
+    compat: Compat = "macoaudit",
+    spectrum: SpectrumFile = None,
+    device: Device = "auto",
     precision: Annotated[str, typer.Option(help="Of the drawing: auto, fp32 or bf16.")] = "auto",
     batch_size: Annotated[
         str, typer.Option("--batch-size", help="Images at once: auto or a number.")
     ] = "auto",
-    report_format: Annotated[
-        str,
-        typer.Option("--format", help="html, pdf, html,pdf or none; json: record on stdout."),
-    ] = "html,pdf",
-    resume: Annotated[
-        bool, typer.Option("--resume/--no-resume", help="Take up an unfinished run in --out.")
-    ] = True,
-    max_bad: Annotated[
-        str, typer.Option("--max-bad", help="Share of unusable images that is tolerated.")
-    ] = "5%",
-    allow_pickle: Annotated[
-        bool, typer.Option("--allow-pickle", help="Load pickled weights (weights_only).")
-    ] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the verdict.")] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show a traceback on errors.")
-    ] = False,
+    report_format: Formats = "html,pdf",
+    resume: Resume = True,
+    max_bad: MaxBad = "5%",
+    allow_pickle: AllowPickle = False,
+    offline: Offline = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Find what a class is made of to a network: concepts, their weight, their place, a picture."""
     formats, with_json = parse_formats(report_format)

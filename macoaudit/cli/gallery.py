@@ -11,6 +11,25 @@ import typer
 from macoaudit.cli.console import say
 from macoaudit.cli.devices import choose_device, choose_precision
 from macoaudit.cli.invert import model_slug, parse_batch_size, print_record, say_skipped
+from macoaudit.cli.options import (
+    AllowPickle,
+    Canvas,
+    Compat,
+    Device,
+    DrawingMethod,
+    FirstSeed,
+    Model,
+    Neighbours,
+    Offline,
+    PicturesAtOnce,
+    Precision,
+    Quiet,
+    References,
+    SpectrumFile,
+    Steps,
+    Verbose,
+    Weights,
+)
 from macoaudit.cli.visualize import parse_method
 from macoaudit.drawing_config import (
     GalleryConfig,
@@ -27,12 +46,7 @@ Paths = list[Path] | None
 
 
 def command(
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model", "-m", help="demo, demo-clean, an alias, a timm name, or a card (.toml)."
-        ),
-    ],
+    model: Model,
     logits: Annotated[
         Texts,
         typer.Option(
@@ -42,33 +56,21 @@ def command(
     channels: Annotated[
         int, typer.Option(help="Channels of the last layer drawn for each class; 0: none.")
     ] = 3,
-    method: Annotated[
-        str, typer.Option(help="maco; fourier or pixel (baselines, Lucid's transforms).")
-    ] = "maco",
+    method: DrawingMethod = "maco",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Run folder (default: runs/gallery-MODEL).")
     ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="A safetensors file, or 'random' for timing and controls.")
-    ] = None,
+    weights: Weights = None,
     seeds: Annotated[int, typer.Option(help="Pictures per class.")] = 1,
-    seed: Annotated[int, typer.Option(help="First seed.")] = 0,
-    steps: Annotated[int | None, typer.Option(help="Steps (default: the preset's).")] = None,
-    canvas: Annotated[
-        int | None, typer.Option(help="Canvas side in px (default: the network's input).")
-    ] = None,
-    compat: Annotated[
-        str, typer.Option(help="Settings: macoaudit, paper, horama or xplique.")
-    ] = "macoaudit",
-    spectrum: Annotated[
-        Path | None, typer.Option(help="Magnitude spectrum (default: the packaged one).")
-    ] = None,
+    seed: FirstSeed = 0,
+    steps: Steps = None,
+    canvas: Canvas = None,
+    compat: Compat = "macoaudit",
+    spectrum: SpectrumFile = None,
     judge: Annotated[
         Texts, typer.Option(help="Judge network for transfer; repeatable; 'none': no judges.")
     ] = None,
-    reference: Annotated[
-        Paths, typer.Option(help="Natural images to compare with: files or a folder; repeatable.")
-    ] = None,
+    reference: References = None,
     concepts: Annotated[
         Paths,
         typer.Option(
@@ -76,14 +78,10 @@ def command(
             "are classes; repeatable."
         ),
     ] = None,
-    neighbours: Annotated[
-        int, typer.Option(help="Nearest natural images in the distance to them.")
-    ] = 3,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda[:n] or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
-    batch_size: Annotated[
-        str, typer.Option("--batch-size", help="Pictures at once: auto or a number.")
-    ] = "auto",
+    neighbours: Neighbours = 3,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    batch_size: PicturesAtOnce = "auto",
     shard: Annotated[
         str | None, typer.Option(help="k/n: draw the k-th share of the classes only, and no site.")
     ] = None,
@@ -93,14 +91,10 @@ def command(
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Keep what is finished in --out.")
     ] = True,
-    allow_pickle: Annotated[
-        bool, typer.Option("--allow-pickle", help="Load pickled weights (weights_only).")
-    ] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the verdict.")] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show a traceback on errors.")
-    ] = False,
+    allow_pickle: AllowPickle = False,
+    offline: Offline = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Draw every class and what drives it, as a site that works from disk."""
     if output_format not in ("html", "json", "html,json"):

@@ -11,6 +11,25 @@ from rich.text import Text
 
 from macoaudit.cli.console import say, to_stderr
 from macoaudit.cli.devices import choose_device, choose_precision
+from macoaudit.cli.options import (
+    AllowPickle,
+    Compat,
+    Device,
+    FirstSeed,
+    Formats,
+    MaxBad,
+    Model,
+    Neighbours,
+    Offline,
+    Precision,
+    Quiet,
+    References,
+    Resume,
+    SpectrumFile,
+    Steps,
+    Verbose,
+    Weights,
+)
 from macoaudit.config import InvertConfig, MacoConfig, ReportFormat, preset
 from macoaudit.errors import UsageError
 from macoaudit.report.words import visible
@@ -24,18 +43,11 @@ def command(
         list[Path],
         typer.Argument(help="Image files, or a folder; its class subfolders are labels."),
     ],
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model", "-m", help="demo, demo-clean, an alias, a timm name, or a card (.toml)."
-        ),
-    ],
+    model: Model,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Run folder (default: runs/invert-MODEL).")
     ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="A safetensors file, or 'random' for timing and controls.")
-    ] = None,
+    weights: Weights = None,
     layer: Annotated[
         str, typer.Option(help="Layer to invert; 'macoaudit models M' lists them.")
     ] = "penultimate",
@@ -54,14 +66,10 @@ def command(
         bool, typer.Option("--trust/--no-trust", help="Run the trust panel's controls.")
     ] = True,
     seeds: Annotated[int, typer.Option(help="Inversions per image.")] = 3,
-    seed: Annotated[int, typer.Option(help="First seed.")] = 0,
-    steps: Annotated[int | None, typer.Option(help="Steps (default: the preset's).")] = None,
-    compat: Annotated[
-        str, typer.Option(help="Settings: macoaudit, paper, horama or xplique.")
-    ] = "macoaudit",
-    spectrum: Annotated[
-        Path | None, typer.Option(help="Magnitude spectrum (default: the packaged one).")
-    ] = None,
+    seed: FirstSeed = 0,
+    steps: Steps = None,
+    compat: Compat = "macoaudit",
+    spectrum: SpectrumFile = None,
     judge: Annotated[
         list[str] | None,
         typer.Option(
@@ -69,36 +77,20 @@ def command(
             "demo networks, or six families of ImageNet-1k networks where their classes fit)."
         ),
     ] = None,
-    reference: Annotated[
-        list[Path] | None,
-        typer.Option(help="Natural images to compare with: files or a folder; repeatable."),
-    ] = None,
-    neighbours: Annotated[
-        int, typer.Option(help="Nearest natural images in the distance to them.")
-    ] = 3,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda[:n] or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    reference: References = None,
+    neighbours: Neighbours = 3,
+    device: Device = "auto",
+    precision: Precision = "auto",
     batch_size: Annotated[
         str, typer.Option("--batch-size", help="Inversions at once: auto or a number.")
     ] = "auto",
-    report_format: Annotated[
-        str,
-        typer.Option("--format", help="html, pdf, html,pdf or none; json: record on stdout."),
-    ] = "html,pdf",
-    resume: Annotated[
-        bool, typer.Option("--resume/--no-resume", help="Take up an unfinished run in --out.")
-    ] = True,
-    max_bad: Annotated[
-        str, typer.Option("--max-bad", help="Share of unusable images that is tolerated.")
-    ] = "5%",
-    allow_pickle: Annotated[
-        bool, typer.Option("--allow-pickle", help="Load pickled weights (weights_only).")
-    ] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the verdict.")] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show a traceback on errors.")
-    ] = False,
+    report_format: Formats = "html,pdf",
+    resume: Resume = True,
+    max_bad: MaxBad = "5%",
+    allow_pickle: AllowPickle = False,
+    offline: Offline = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Invert each image's activations and report what the network kept."""
     formats, with_json = parse_formats(report_format)

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from macoaudit.cli.console import to_stdout
+from macoaudit.cli.options import AllowPickle, Offline, Verbose
 from macoaudit.report.words import visible
 
 
@@ -18,13 +19,9 @@ def command(
     weights: Annotated[
         str | None, typer.Option(help="A safetensors file, or 'random' (layers need no weights).")
     ] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
-    allow_pickle: Annotated[
-        bool, typer.Option("--allow-pickle", help="Load pickled weights (weights_only).")
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show a traceback on errors.")
-    ] = False,
+    offline: Offline = False,
+    allow_pickle: AllowPickle = False,
+    verbose: Verbose = False,
 ) -> int:
     """List the model names, or one model's layers, shapes, preprocessing and digest."""
     # Slow to import, so not at the top: --help needs no torch.

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from macoaudit.cli.console import say
+from macoaudit.cli.options import SpectrumFile
 from macoaudit.errors import UsageError
 
 app = typer.Typer(
@@ -54,9 +55,7 @@ def natural(
     image: Annotated[Path, typer.Argument(metavar="A", help="An image file.")],
     output: Output,
     size: Size = None,
-    spectrum: Annotated[
-        Path | None, typer.Option(help="Magnitude spectrum (default: the packaged one).")
-    ] = None,
+    spectrum: SpectrumFile = None,
     seed: Annotated[int, typer.Option(help="Seed of the random phases.")] = 0,
     verbose: Verbose = False,
 ) -> int:

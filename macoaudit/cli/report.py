@@ -7,6 +7,7 @@ import typer
 
 from macoaudit.cli.console import say
 from macoaudit.cli.invert import parse_formats, print_record
+from macoaudit.cli.options import Verbose
 from macoaudit.errors import UsageError
 from macoaudit.files import write_bytes
 from macoaudit.store import read_results, results_text
@@ -25,9 +26,7 @@ def command(
         bool, typer.Option("--no-js", help="Leave the script out of the page.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no paths.")] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show a traceback on errors.")
-    ] = False,
+    verbose: Verbose = False,
 ) -> int:
     """Render the report of a run folder again from its results.json.
 

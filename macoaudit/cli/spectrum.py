@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from macoaudit.cli.console import say
+from macoaudit.cli.options import Verbose
 from macoaudit.errors import UsageError
 
 
@@ -19,9 +20,7 @@ def command(
     ] = "measured",
     border: Annotated[str, typer.Option(help="'raw' or 'periodic' (no border cross).")] = "raw",
     source: Annotated[str, typer.Option(help="A word on the images' source, stored.")] = "",
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show a traceback on errors.")
-    ] = False,
+    verbose: Verbose = False,
 ) -> int:
     """Measure the mean magnitude spectrum of a folder of natural images.
 

@@ -19,6 +19,27 @@ from macoaudit.cli.invert import (
     say_skipped,
 )
 from macoaudit.cli.methods import run_bench
+from macoaudit.cli.options import (
+    AllowPickle,
+    Canvas,
+    Compat,
+    Device,
+    DrawingMethod,
+    FirstSeed,
+    Formats,
+    Model,
+    Neighbours,
+    Offline,
+    PicturesAtOnce,
+    Precision,
+    Quiet,
+    References,
+    Resume,
+    SpectrumFile,
+    Steps,
+    Verbose,
+    Weights,
+)
 from macoaudit.drawing_config import TargetConfig, VisualizeConfig, drawing_settings
 from macoaudit.errors import UsageError
 from macoaudit.report.words import visible
@@ -30,12 +51,7 @@ Paths = list[Path] | None
 
 
 def command(
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model", "-m", help="demo, demo-clean, an alias, a timm name, or a card (.toml)."
-        ),
-    ],
+    model: Model,
     logits: Annotated[
         Texts, typer.Option(help="Classes: 3,10-20,tabby,all (index, range, name); repeatable.")
     ] = None,
@@ -68,9 +84,7 @@ def command(
     sum_files: Annotated[
         Paths, typer.Option("--sums", help="TOML or JSON: a table 'sums' of named sums.")
     ] = None,
-    method: Annotated[
-        str, typer.Option(help="maco; fourier or pixel (baselines, Lucid's transforms).")
-    ] = "maco",
+    method: DrawingMethod = "maco",
     accentuate: Annotated[
         Path | None, typer.Option(help="Start from this image: what would make it more so?")
     ] = None,
@@ -86,21 +100,13 @@ def command(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Run folder (default: runs/visualize-MODEL).")
     ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="A safetensors file, or 'random' for timing and controls.")
-    ] = None,
+    weights: Weights = None,
     seeds: Annotated[int, typer.Option(help="Pictures per target.")] = 1,
-    seed: Annotated[int, typer.Option(help="First seed.")] = 0,
-    steps: Annotated[int | None, typer.Option(help="Steps (default: the preset's).")] = None,
-    canvas: Annotated[
-        int | None, typer.Option(help="Canvas side in px (default: the network's input).")
-    ] = None,
-    compat: Annotated[
-        str, typer.Option(help="Settings: macoaudit, paper, horama or xplique.")
-    ] = "macoaudit",
-    spectrum: Annotated[
-        Path | None, typer.Option(help="Magnitude spectrum (default: the packaged one).")
-    ] = None,
+    seed: FirstSeed = 0,
+    steps: Steps = None,
+    canvas: Canvas = None,
+    compat: Compat = "macoaudit",
+    spectrum: SpectrumFile = None,
     judge: Annotated[
         Texts,
         typer.Option(help="Judge network for transfer of classes; repeatable; 'none': no judges."),
@@ -109,32 +115,17 @@ def command(
         bool,
         typer.Option("--bench", help="Draw --logits with maco, fourier and pixel, and compare."),
     ] = False,
-    reference: Annotated[
-        Paths, typer.Option(help="Natural images to compare with: files or a folder; repeatable.")
-    ] = None,
-    neighbours: Annotated[
-        int, typer.Option(help="Nearest natural images in the distance to them.")
-    ] = 3,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda[:n] or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
-    batch_size: Annotated[
-        str, typer.Option("--batch-size", help="Pictures at once: auto or a number.")
-    ] = "auto",
-    report_format: Annotated[
-        str,
-        typer.Option("--format", help="html, pdf, html,pdf or none; json: record on stdout."),
-    ] = "html,pdf",
-    resume: Annotated[
-        bool, typer.Option("--resume/--no-resume", help="Take up an unfinished run in --out.")
-    ] = True,
-    allow_pickle: Annotated[
-        bool, typer.Option("--allow-pickle", help="Load pickled weights (weights_only).")
-    ] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Never try the network.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the verdict.")] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show a traceback on errors.")
-    ] = False,
+    reference: References = None,
+    neighbours: Neighbours = 3,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    batch_size: PicturesAtOnce = "auto",
+    report_format: Formats = "html,pdf",
+    resume: Resume = True,
+    allow_pickle: AllowPickle = False,
+    offline: Offline = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Draw what drives classes, channels, neurons, tokens, heads or directions up."""
     formats, with_json = parse_formats(report_format)
