@@ -31,11 +31,13 @@ from macoaudit.methods.resampling import (
     wilson,
 )
 from macoaudit.methods.scoring import ranks_of
-from macoaudit.methods.spectra import centres, power_spectra
+from macoaudit.methods.spectra import centres, power_spectra, template_share
 from macoaudit.methods.words import sentence, told
 from macoaudit.metrics import frechet_distance
 from macoaudit.models import import_timm
 from macoaudit.natural import Bank
+from macoaudit.phases import natural_noise
+from macoaudit.spectrum import load_spectrum
 
 
 def draws(*size: int, seed: int = 0) -> torch.Tensor:
@@ -244,6 +246,16 @@ class TestSpectra:
         assert plain > 0.005
         assert faded < plain / 1000
 
+    @pytest.mark.parametrize("size", [(64, 64), (65, 48), (47, 81)])
+    def test_the_share_that_a_magnitude_prescribes(self, size):
+        """Of pictures with random phases on it, before anything cuts their values off."""
+        spectrum = load_spectrum()
+        image_01 = torch.stack([natural_noise(spectrum, size, seeded(n)) for n in range(48)])
+        found = power_spectra(image_01.float()).high_frac
+        wanted = template_share(spectrum, size)
+        assert float(found.mean()) == pytest.approx(wanted, abs=5 * float(found.std()) / 48**0.5)
+        assert wanted == pytest.approx(float(found.mean()), rel=0.03)
+
     def test_a_picture_of_one_colour_has_no_high_share(self):
         assert float(power_spectra(torch.full((1, 3, 8, 8), 0.5)).high_frac[0]) == 0.0
 
@@ -251,6 +263,10 @@ class TestSpectra:
 def test_ranks_count_the_classes_above():
     logits = torch.tensor([[0.1, 0.9, 0.5], [1.0, 1.0, 2.0]])
     assert ranks_of(logits, (2, 0)).tolist() == [2, 2]
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
 
 
 class TestWords:

@@ -21,10 +21,12 @@ from macoaudit.methods.pictures import NaturalImages, Pictures, load_drawn, load
 from macoaudit.methods.records import SCHEMA_VERSION, Comparison, PictureScore, SpectrumCurves
 from macoaudit.methods.scoring import Scores
 from macoaudit.methods.spaces import Eye, eye, inception_features
+from macoaudit.methods.spectra import template_share
 from macoaudit.models import LoadedModel, load_model
 from macoaudit.models.activations import require_classes
 from macoaudit.pipeline import Progress
 from macoaudit.results import Skipped
+from macoaudit.spectrum import load_spectrum
 from macoaudit.visualization import named_targets
 
 RECORD = "methods.json"
@@ -175,6 +177,10 @@ def _score(
     tell(Progress("measure", total - 1, total, noun="networks"))
     scores.judges_together([network.name for network in eyes if not network.own])
     space = _inception(config, scores, [*sets, pictures]) or _set_space(eyes)
+    spectrum = load_spectrum(config.spectrum)
+    share = template_share(spectrum, model.preprocessing.input_size)
+    named = "the packaged mean" if config.spectrum is None else config.spectrum.name
+    scores.template(sets, share, f"{named} over {spectrum.n_images} photographs")
     windows = tuple(scores.spectrum(sets, window) for window in ("none", "hann"))
     tell(Progress("measure", total, total, noun="networks"))
     return scores, windows, space

@@ -212,6 +212,31 @@ class Scores:
                 natural_note=note,
             )
 
+    def template(self, sets: Sequence[Pictures], share: float, words: str) -> None:
+        """Add the share of fine detail against what a magnitude spectrum prescribes.
+
+        Args:
+            sets: pictures.
+            share: of the spectrum, see :func:`macoaudit.methods.spectra.template_share`.
+            words: what the spectrum is.
+        """
+        found = [spectra_of(pictures, "none") for pictures in sets]
+        self._add(
+            "high_frequency_template",
+            "High-frequency energy against the natural magnitude, %",
+            "pixels",
+            f"0.25 cycles a pixel or more, {words}",
+            "near 0",
+            {
+                g.name: of_curve(
+                    g, one.high_frac[:, None], lambda rows: 100 * (rows[:, 0] / share - 1)
+                )
+                for g, one in zip(self.groups, found, strict=True)
+            },
+            natural=None,
+            natural_note=f"the yardstick: {100 * share:.2f} % of its energy",
+        )
+
     def spectrum(self, sets: Sequence[Pictures], window: Window) -> SpectrumCurves:
         """Add the share of fine detail and the distance of the mean spectra; return the curves."""
         natural = spectra_of(self.natural, window)

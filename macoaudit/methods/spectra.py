@@ -8,6 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from macoaudit.methods.pictures import Pictures
+from macoaudit.parametrization import self_conjugate_columns
+from macoaudit.spectrum import Spectrum, resample
 
 HIGH_FROM = 0.25
 """Cycles a pixel from which a frequency counts as high: the upper half of what a row can hold."""
@@ -68,6 +70,29 @@ def power_spectra(
     # A picture of one colour has no energy at all, and so none that is high.
     share = torch.where(total > 0, high / total.clamp_min(1e-300), 0.0)
     return Spectra(radial, share)
+
+
+def template_share(spectrum: Spectrum, size: tuple[int, int]) -> float:
+    r"""Share of the energy at :data:`HIGH_FROM` or more that a magnitude spectrum prescribes.
+
+    Of an image with this magnitude and independent phases, in the image's own channels:
+    ``P(k) = sum_cd M_cd^2 m_d(k)^2`` with the colour matrix ``M`` and the magnitudes ``m``.
+
+    Args:
+        spectrum: the magnitude.
+        size: height and width in pixels.
+    """
+    height, width = size
+    squared = resample(spectrum, size).to(torch.float64).square()
+    power = torch.einsum("cd,dhw->hw", spectrum.color_matrix.to(torch.float64).square(), squared)
+    # Every column but the first and, for an even width, the last stands for its mirror image too.
+    double = torch.full((width // 2 + 1,), 2.0, dtype=torch.float64)
+    double[list(self_conjugate_columns(width))] = 1.0
+    power = power * double
+    rows = torch.fft.fftfreq(height, dtype=torch.float64)
+    columns = torch.fft.rfftfreq(width, dtype=torch.float64)
+    radius = torch.hypot(rows[:, None], columns[None])
+    return float(power[radius >= HIGH_FROM].sum() / power[radius > 0].sum())
 
 
 def spectra_of(pictures: Pictures, window: Window) -> Spectra:

@@ -8,7 +8,7 @@ from macoaudit.report.words import DASH
 
 NAMES = {"maco": "MACO", "fourier": "Fourier", "pixel": "Pixels", "natural": "Natural images"}
 SHARES = ("top1", "top5")
-SIGNED = ("high_frequency_none", "high_frequency_hann")
+SIGNED = ("high_frequency_none", "high_frequency_hann", "high_frequency_template")
 """Measures that are per cents against natural images."""
 
 
@@ -130,7 +130,7 @@ def sentence(measure: Measure, versus: Versus) -> str | None:
     better, worse = _SAID[measure.key]
     about = (
         f"By {measure.name}"
-        if measure.key not in ("top1", "high_frequency_none")
+        if measure.key != "top1" and measure.key not in SIGNED
         else "By "
         + (
             "the judges' first answers"
@@ -171,5 +171,6 @@ def main_measures(comparison: Comparison) -> tuple[Measure, ...]:
         pick("top1", ("judges", "judge")),
         pick("top5", ("judges", "judge")),
         pick("high_frequency_none", ("pixels",)),
+        pick("high_frequency_template", ("pixels",)),
     )
     return tuple(measure for measure in found if measure is not None)
