@@ -1,6 +1,7 @@
 """Concepts of classes on the pages of a gallery, read from the runs that found them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from macoaudit.errors import ReportError, StoreError
@@ -16,9 +17,17 @@ _CROPS, _PLACES = 2, 1
 
 
 def _shown(card: ConceptCard) -> tuple[Picture, ...]:
-    """The drawing, large, with crops and a place beside it."""
-    drawing = card.drawings[:1]
-    return (*drawing, *card.crops[:_CROPS], *card.places[:_PLACES])
+    """The drawing, large, with crops and a place beside it; the captions say which is which."""
+    kinds = (
+        ("drawn", card.drawings[:1]),
+        ("crop", card.crops[:_CROPS]),
+        ("where", card.places[:_PLACES]),
+    )
+    return tuple(
+        replace(picture, caption=f"{kind}: {picture.caption[:1].lower()}{picture.caption[1:]}")
+        for kind, pictures in kinds
+        for picture in pictures
+    )
 
 
 def concept_sections(run: Run, folder: Path) -> Mapping[int, tuple[Section, ...]]:
