@@ -287,7 +287,9 @@ def _as_drawing(setup: ConceptSetup, goals: Sequence[WeightedSum]) -> Drawing:
     return Drawing(
         config=VisualizeConfig(
             model=config.model,
-            targets=TargetConfig(directions=(Path(DIRECTIONS),), layer=setup.layer),
+            targets=TargetConfig(
+                directions=(Path(DIRECTIONS),), layer=setup.layer, direction_form="cosine"
+            ),
             out=config.out,
             weights=config.weights,
             maco=config.maco,

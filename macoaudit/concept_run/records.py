@@ -58,6 +58,8 @@ def _target(class_name: str, layer: str, rank: int, row: Tensor) -> Target:
         "direction",
         layer=layer,
         index=rank - 1,
+        # The dot product also rises with everything else in the layer and drowns the concept.
+        form="cosine",
         vector=tuple(float(value) for value in row),
         name=f"concepts of {class_name}",
     )
