@@ -322,8 +322,8 @@ def _broken(folder: Path) -> None:
     text = "import torch\nfrom networks import Painted\n\n\nclass Bad(Painted):\n"
     text += "    def __init__(self):\n        super().__init__()\n"
     text += "        self.places[0].bias.data[1] = torch.nan\n"
-    (folder / "bad_networks.py").write_text(text)
-    card = (folder / "net.toml").read_text().replace("networks:Painted", "bad_networks:Bad")
+    (folder / "bad_painted.py").write_text(text)
+    card = (folder / "net.toml").read_text().replace("networks:Painted", "bad_painted:Bad")
     (folder / "bad.toml").write_text(card)
 
 
