@@ -54,7 +54,7 @@
     });
   };
   const cards = document.querySelector(".cards");
-  if (cards) filter(cards, "Show images whose name, label or match contains",
+  if (cards) filter(cards, "Show those whose name, label or outcome contains",
     [...cards.querySelectorAll(".card")],
     (card) => card.dataset.name + " " + card.querySelector(".word").textContent);
   if (tables.length) filter(tables[0].parentElement, "Show lines that contain",
