@@ -145,17 +145,17 @@ def visualize(
         images = BUILDERS[method](
             spectrum, config, canvas, generators(members, "phase", "cpu"), device
         )
-        given = None
-        if accent is not None:
-            given = _take(images, accent.image_01.to(device), canvas, len(members), read)
+        given: Tensor | None = None
         objective: Objective = plain
         if accent is None:
             others = other_starts(method, members, spectrum, config, canvas, device)
             responsive, n_starts = find_starts(images, read, raw, view_size, others)
+        else:
+            given = _take(images, accent.image_01.to(device), canvas, len(members), read)
+            objective = _accented(plain, accent, given)
         start_01 = written(whole_view(images.decode().image_01, view_size))
         if accent is not None:  # its start is given, and its penalty would hide a dead target
             responsive, n_starts = ~silent(read, raw, start_01), (1,) * len(members)
-            objective = _accented(plain, accent, given)
         result = optimize(
             on_value_range(read, model, config),
             images,
@@ -209,9 +209,7 @@ def _take(
     return flat
 
 
-def _accented(plain: TargetObjective, accent: Accent, given: Tensor | None) -> Objective:
-    if given is None:  # not reached: an accent always has its image's activation
-        return plain
+def _accented(plain: TargetObjective, accent: Accent, given: Tensor) -> Objective:
     reference = plain.slots.cut(given[None], accent.kept).flatten(1)
     sizes = [typical_size(goal, plain.slots, given) for goal in plain.members]
     return AccentObjective(

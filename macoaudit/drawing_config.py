@@ -24,7 +24,13 @@ def lucid_views() -> ViewConfig:
     return ViewConfig(affine=AffineViews())
 
 
-def drawing_settings(method: Method, name: str = "macoaudit") -> MacoConfig:
+def drawing_settings(
+    method: Method,
+    name: str = "macoaudit",
+    *,
+    steps: int | None = None,
+    canvas_px: int | None = None,
+) -> MacoConfig:
     """Settings of a visualisation: a preset, with Lucid's views for the baselines.
 
     A visualisation never stops early: the preset's tolerance is one of cosines, and scores of
@@ -33,12 +39,18 @@ def drawing_settings(method: Method, name: str = "macoaudit") -> MacoConfig:
     Args:
         method: ``maco``, ``fourier`` or ``pixel``.
         name: a preset.
+        steps: in place of the preset's; None leaves them.
+        canvas_px: in place of the preset's canvas; None leaves it.
 
     Raises:
-        UsageError: when there is no such preset or method, or the preset is one of MACO's
-            descendants and the method is not MACO.
+        UsageError: when a setting is out of range, there is no such preset or method, or the
+            preset is one of MACO's descendants and the method is not MACO.
     """
     config = dataclasses.replace(preset(name), tolerance=0.0)
+    if steps is not None:
+        config = dataclasses.replace(config, n_steps=steps)
+    if canvas_px is not None:
+        config = dataclasses.replace(config, canvas_px=canvas_px)
     require(method in get_args(Method), "--method", method, f"use {', '.join(get_args(Method))}")
     if method == "maco":
         return config
@@ -64,8 +76,9 @@ class TargetConfig:
     """Layer of the directions."""
     direction_form: str = "dot"
     logit_form: str = "auto"
-    """``standard`` score among the classes, ``raw``, or ``auto``: standard where there are three
-    classes or more. Sums always take raw logits, which they are linear in."""
+    """``standard`` score among the classes, ``raw``, or ``auto``: raw with another preset than
+    ``macoaudit`` and below three classes, else standard. Sums always take raw logits, which they
+    are linear in."""
     sums: tuple[str, ...] = ()
     sum_files: tuple[Path, ...] = ()
 

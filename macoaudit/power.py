@@ -43,10 +43,10 @@ def radial_power(
     Raises:
         SpectrumError: when an image is too small or a value is not finite.
     """
-    power = _power(images_01, border)
+    power = power_at_bins(images_01, border)
     height, width = images_01.shape[-2:]
     side = min(height, width)
-    ring = (_radius(height, width) * side).round().long().flatten()
+    ring = (bin_radius(height, width) * side).round().long().flatten()
     n_rings = side // 2
     sums = power.new_zeros(len(power), int(ring.max()) + 1)
     sums.index_add_(1, ring, power.flatten(1))
@@ -78,22 +78,30 @@ def high_frequency_share(
     """
     if not 0 <= above < NYQUIST:
         raise SpectrumError(f"above: {above} came; give cycles per pixel from 0 to below {NYQUIST}")
-    power = _power(images_01, border)
-    outside = _radius(*images_01.shape[-2:]) > above
+    power = power_at_bins(images_01, border)
+    outside = bin_radius(*images_01.shape[-2:]) > above
     total = power.sum((1, 2))
     # Rounding leaves a constant image about 1e-30; a step of one in 8 bits of one pixel is 1e-5.
     shares: Tensor = torch.where(total > 1e-12, power[:, outside].sum(1) / total, torch.nan)
     return shares
 
 
-def _radius(height: int, width: int) -> Float[Tensor, "height width"]:
+def bin_radius(height: int, width: int) -> Float[Tensor, "height width"]:
     """Distance of each bin of ``fft2`` from the zero frequency, in cycles per pixel."""
     ky = torch.fft.fftfreq(height, dtype=torch.float64)[:, None]
     return torch.hypot(ky, torch.fft.fftfreq(width, dtype=torch.float64)[None, :])
 
 
-def _power(images_01: Tensor, border: str) -> Float[Tensor, "image height width"]:
-    """Power at every bin of ``fft2``, the mean over channels; 0 at the zero frequency."""
+def power_at_bins(images_01: Tensor, border: str = "raw") -> Float[Tensor, "image height width"]:
+    """Power at every bin of ``fft2``, the mean over channels; 0 at the zero frequency.
+
+    Args:
+        images_01: values in [0, 1], each side at least 8 px.
+        border: see :func:`radial_power`.
+
+    Raises:
+        SpectrumError: when an image is too small or a value is not finite.
+    """
     height, width = images_01.shape[-2:]
     if min(height, width) < _SMALLEST_PX:
         raise SpectrumError(

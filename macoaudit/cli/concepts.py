@@ -1,7 +1,6 @@
 """``macoaudit concepts``: what a class is made of to a network, and where in its images."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -107,11 +106,7 @@ def command(
     """Find what a class is made of to a network: concepts, their weight, their place, a picture."""
     formats, with_json = parse_formats(report_format)
     size, share, sides = parse_batch_size(batch_size), parse_share(max_bad), _sides(crop_sides)
-    settings = drawing_settings("maco", compat)
-    if steps is not None:
-        settings = replace(settings, n_steps=steps)
-    if canvas is not None:
-        settings = replace(settings, canvas_px=canvas)
+    settings = drawing_settings("maco", compat, steps=steps, canvas_px=canvas)
     if out == Path("-"):
         raise UsageError(
             "--out is '-'; concepts writes a folder. Give one, and --format json to have its "

@@ -2,7 +2,6 @@
 
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -101,11 +100,7 @@ def command(
         raise UsageError(f"--format is {output_format!r}; use html, or html,json")
     if out == Path("-"):
         raise UsageError("--out is '-'; a gallery is a folder. Give one")
-    settings = drawing_settings(parse_method(method), compat)
-    if steps is not None:
-        settings = replace(settings, n_steps=steps)
-    if canvas is not None:
-        settings = replace(settings, canvas_px=canvas)
+    settings = drawing_settings(parse_method(method), compat, steps=steps, canvas_px=canvas)
     size = parse_batch_size(batch_size)
     place = choose_device(device)
     drawing = VisualizeConfig(

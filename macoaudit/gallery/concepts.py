@@ -1,7 +1,6 @@
 """Concepts of a gallery's classes: a run of ``concepts`` for each, in the gallery's own folder."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from macoaudit.concept_config import ConceptsConfig
 from macoaudit.concept_run import run_concepts
@@ -63,5 +62,4 @@ def _settings(config: GalleryConfig) -> MacoConfig:
     drawing = config.drawing
     if drawing.method == "maco":
         return drawing.maco
-    own = drawing_settings("maco")
-    return replace(own, n_steps=drawing.maco.n_steps, canvas_px=drawing.maco.canvas_px)
+    return drawing_settings("maco", steps=drawing.maco.n_steps, canvas_px=drawing.maco.canvas_px)

@@ -180,8 +180,8 @@ def _score(
     spectrum = load_spectrum(config.spectrum)
     share = template_share(spectrum, model.preprocessing.input_size)
     named = "the packaged mean" if config.spectrum is None else config.spectrum.name
-    scores.template(sets, share, f"{named} over {spectrum.n_images} photographs")
-    windows = tuple(scores.spectrum(sets, window) for window in ("none", "hann"))
+    template = (share, f"{named} over {spectrum.n_images} photographs")
+    windows = (scores.spectrum(sets, "none", template), scores.spectrum(sets, "hann"))
     tell(Progress("measure", total, total, noun="networks"))
     return scores, windows, space
 

@@ -91,9 +91,7 @@ def draw_method(
     Raises:
         MacoauditError: for anything that keeps the run from being made.
     """
-    settings = drawing_settings(method)
-    if config.steps is not None:
-        settings = replace(settings, n_steps=config.steps)
+    settings = drawing_settings(method, steps=config.steps)
     # Times of pictures that are no longer there say nothing of this run.
     resumed = config.resume and (config.out / method).is_dir()
     watch = _stopwatch(config.out / f"{method}.{SECONDS_FILE}", resumed)

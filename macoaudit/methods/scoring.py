@@ -27,7 +27,7 @@ from macoaudit.methods.natural import (
 from macoaudit.methods.pictures import Pictures
 from macoaudit.methods.records import Better, Measure, SpectrumCurves, Who
 from macoaudit.methods.spaces import Eye, Seen
-from macoaudit.methods.spectra import Window, centres, spectra_of
+from macoaudit.methods.spectra import Spectra, Window, centres, spectra_of
 from macoaudit.natural import Bank, sound
 from macoaudit.results import Skipped
 
@@ -212,15 +212,8 @@ class Scores:
                 natural_note=note,
             )
 
-    def template(self, sets: Sequence[Pictures], share: float, words: str) -> None:
-        """Add the share of fine detail against what a magnitude spectrum prescribes.
-
-        Args:
-            sets: pictures.
-            share: of the spectrum, see :func:`macoaudit.methods.spectra.template_share`.
-            words: what the spectrum is.
-        """
-        found = [spectra_of(pictures, "none") for pictures in sets]
+    def _template(self, found: Sequence[Spectra], share: float, words: str) -> None:
+        """Add the share of fine detail against what a magnitude spectrum prescribes."""
         self._add(
             "high_frequency_template",
             "High-frequency energy against the natural magnitude, %",
@@ -237,10 +230,24 @@ class Scores:
             natural_note=f"the yardstick: {100 * share:.2f} % of its energy",
         )
 
-    def spectrum(self, sets: Sequence[Pictures], window: Window) -> SpectrumCurves:
-        """Add the share of fine detail and the distance of the mean spectra; return the curves."""
+    def spectrum(
+        self,
+        sets: Sequence[Pictures],
+        window: Window,
+        template: tuple[float, str] | None = None,
+    ) -> SpectrumCurves:
+        """Add the share of fine detail and the distance of the mean spectra; return the curves.
+
+        Args:
+            sets: pictures.
+            window: on the pictures' borders.
+            template: share of fine detail that a magnitude spectrum prescribes
+                (:func:`macoaudit.methods.spectra.template_share`), and what that spectrum is.
+        """
         natural = spectra_of(self.natural, window)
         found = [spectra_of(pictures, window) for pictures in sets]
+        if template is not None:
+            self._template(found, *template)
         share, curve = natural.high_frac.mean(), natural.radial.mean(0)
         used = curve > 0
         words = "as they are" if window == "none" else "borders faded out (Hann)"

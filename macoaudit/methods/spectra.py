@@ -9,6 +9,7 @@ from torch import Tensor
 
 from macoaudit.methods.pictures import Pictures
 from macoaudit.parametrization import self_conjugate_columns
+from macoaudit.power import bin_radius, power_at_bins
 from macoaudit.spectrum import Spectrum, resample
 
 HIGH_FROM = 0.25
@@ -51,15 +52,11 @@ def power_spectra(
     """
     height, width = image_01.shape[-2:]
     values = image_01.to(torch.float64)
-    values = values - values.mean((-2, -1), keepdim=True)
     if window == "hann":
-        values = values * (_hann(height)[:, None] * _hann(width)[None])
         values = values - values.mean((-2, -1), keepdim=True)
-    power = torch.fft.fft2(values, norm="ortho").abs().square().mean(1)
-    rows = torch.fft.fftfreq(height, dtype=torch.float64)
-    columns = torch.fft.fftfreq(width, dtype=torch.float64)
-    radius = torch.hypot(rows[:, None], columns[None]).flatten()
-    flat = power.flatten(1)
+        values = values * (_hann(height)[:, None] * _hann(width)[None])
+    radius = bin_radius(height, width).flatten()
+    flat = power_at_bins(values).flatten(1)
     ring = (radius * (N_BANDS / 0.5)).long()
     inside = (ring < N_BANDS) & (radius > 0)
     one_hot = torch.zeros(len(ring), N_BANDS, dtype=torch.float64)
@@ -89,9 +86,7 @@ def template_share(spectrum: Spectrum, size: tuple[int, int]) -> float:
     double = torch.full((width // 2 + 1,), 2.0, dtype=torch.float64)
     double[list(self_conjugate_columns(width))] = 1.0
     power = power * double
-    rows = torch.fft.fftfreq(height, dtype=torch.float64)
-    columns = torch.fft.rfftfreq(width, dtype=torch.float64)
-    radius = torch.hypot(rows[:, None], columns[None])
+    radius = bin_radius(height, width)[:, : width // 2 + 1]
     return float(power[radius >= HIGH_FROM].sum() / power[radius > 0].sum())
 
 

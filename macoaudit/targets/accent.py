@@ -1,6 +1,5 @@
 """Feature accentuation: a target's score against a penalty on leaving a given image."""
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -22,8 +21,9 @@ def typical_size(goal: WeightedSum, slots: Slots, flat: Float[Tensor, " feature"
         value = slots.cut(flat[None], term.target.reading).float()
         size = float(value.square().mean().sqrt())
         if term.target.kind == "direction":
-            vector = torch.tensor(term.target.vector)
-            size = 1.0 if term.target.form == "cosine" else size * float(vector.norm())
+            size = (
+                1.0 if term.target.form == "cosine" else size * float(term.target.direction.norm())
+            )
         if term.target.form == "standard":
             size = 1.0
         total += abs(term.weight) * (size * size if term.target.kind == "head" else size)

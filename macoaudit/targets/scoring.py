@@ -109,7 +109,7 @@ def target_score(target: Target, value: Tensor, layout: Layout) -> Float[Tensor,
         case "head":
             return value[:, target.index].square().mean((1, 2))
         case "direction":
-            vector = torch.tensor(target.vector, device=value.device, dtype=value.dtype)
+            vector = target.direction.to(value.device, value.dtype)
             pooled = (
                 value.flatten(1)
                 if _is_whole(target, layout)

@@ -4,9 +4,11 @@ import hashlib
 import math
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, get_args
 
 import torch
+from torch import Tensor
 
 from macoaudit.errors import UsageError
 from macoaudit.models import LOGITS, Reading
@@ -111,13 +113,17 @@ class Target:
                 name = self.name or "direction"
                 return f"{self.layer}{where}, {name}, row {self.index} ({self.form})"
 
+    @cached_property
+    def direction(self) -> Tensor:
+        """The direction's float32 values; none for another target. Made once: scores read it."""
+        return torch.tensor(self.vector or (), dtype=torch.float32)
+
     @property
     def vector_sha256(self) -> str | None:
         """Digest of the direction's float32 values."""
         if self.vector is None:
             return None
-        values = torch.tensor(self.vector, dtype=torch.float32).numpy()
-        return hashlib.sha256(values.tobytes()).hexdigest()
+        return hashlib.sha256(self.direction.numpy().tobytes()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """Everything that decides the score, as plain data; a direction by its digest."""
