@@ -185,6 +185,14 @@ class TestUnits:
         run_gallery(settings(**options))
         assert stable() == before
 
+    def test_a_published_preset_draws_the_raw_logit_here_too(self, desk):
+        base = ["gallery", "--model", "net.toml", "--logits", "0", "--channels", "0", "-q"]
+        for compat, form in (("macoaudit", "standard"), ("horama", "dot")):
+            more = ["--steps", "2", "--canvas", "32", "--compat", compat, "--out", compat]
+            assert run([*base, "--judge", "none", "--device", "cpu", *more]) == 0
+            (one,) = read_results(Path(compat)).visualizations
+            assert [term.form for term in one.terms] == [form]
+
     def test_without_images_the_missing_concepts_are_said(self, desk):
         found = run_gallery(settings(logits=("0",), n_channels=0))
         assert "concepts" in {one.check for one in found.skipped}

@@ -1,7 +1,6 @@
 """``macoaudit visualize``: what classes, channels, tokens, heads and directions mean."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -139,16 +138,11 @@ def command(
         directions=tuple(directions or ()),
         layer=layer,
         direction_form=direction_form,
-        # The method as published, and its descendants, maximise the raw logit.
-        logit_form=logit_form or ("auto" if compat == "macoaudit" else "raw"),
+        logit_form=logit_form or "auto",
         sums=tuple(sums or ()),
         sum_files=tuple(sum_files or ()),
     )
-    settings = drawing_settings(parse_method(method), compat)
-    if steps is not None:
-        settings = replace(settings, n_steps=steps)
-    if canvas is not None:
-        settings = replace(settings, canvas_px=canvas)
+    settings = drawing_settings(parse_method(method), compat, steps=steps, canvas_px=canvas)
     if out == Path("-"):
         raise UsageError(
             "--out is '-'; visualize writes a folder. Give one, and --format json to have its "

@@ -157,6 +157,9 @@ def logit_form(config: VisualizeConfig, n_classes: int) -> TargetForm:
     """Choose what of a class is driven up: see :class:`TargetConfig`."""
     asked = config.targets.logit_form
     if asked == "auto":
+        # The method as published, and its descendants, maximise the raw logit.
+        if config.maco.preset != "macoaudit":
+            return "dot"
         return "standard" if n_classes >= FEWEST_CLASSES else "dot"
     return "standard" if asked == "standard" else "dot"
 
