@@ -10,14 +10,6 @@ from rich.text import Text
 
 from macoaudit.cli.console import say, to_stderr
 from macoaudit.cli.devices import choose_device, choose_precision
-from macoaudit.cli.invert import (
-    model_slug,
-    parse_batch_size,
-    parse_formats,
-    parse_share,
-    print_record,
-    say_skipped,
-)
 from macoaudit.cli.options import (
     AllowPickle,
     Canvas,
@@ -33,6 +25,16 @@ from macoaudit.cli.options import (
     Steps,
     Verbose,
     Weights,
+)
+from macoaudit.cli.running import (
+    exit_code,
+    parse_batch_size,
+    parse_formats,
+    parse_share,
+    print_record,
+    run_folder,
+    say_skipped,
+    say_written,
 )
 from macoaudit.concept_config import (
     CROP_SIDES_FRAC,
@@ -107,17 +109,12 @@ def command(
     formats, with_json = parse_formats(report_format)
     size, share, sides = parse_batch_size(batch_size), parse_share(max_bad), _sides(crop_sides)
     settings = drawing_settings("maco", compat, steps=steps, canvas_px=canvas)
-    if out == Path("-"):
-        raise UsageError(
-            "--out is '-'; concepts writes a folder. Give one, and --format json to have its "
-            "record on stdout as well"
-        )
     place = choose_device(device)
     config = ConceptsConfig(
         images=tuple(images),
         class_name=class_name,
         model=model,
-        out=out or Path("runs") / f"concepts-{model_slug(model)}-{model_slug(class_name)}",
+        out=run_folder(out, "concepts", model, class_name),
         weights=weights,
         layer=layer,
         n_concepts=n_concepts,
@@ -147,7 +144,7 @@ def command(
     if with_json:
         print_record(run)
     show(run, config, quiet)
-    return 0 if run.status == "complete" and not run.volatile.get("report_errors") else 2
+    return exit_code(run)
 
 
 def _sides(text: str) -> tuple[float, ...]:
@@ -179,12 +176,8 @@ def show(run: Run, config: ConceptsConfig, quiet: bool) -> None:
     if summary["n_unusable"]:
         parts.append(f"{summary['n_unusable']} images not usable")
     say(", ".join(parts))
-    for error in run.volatile.get("report_errors", []):
-        say(f"macoaudit: no {error}")
-    if not quiet:
-        for name in ("results.json", *(f"report.{name}" for name in config.formats)):
-            if (config.out / name).exists():
-                say(str(config.out / name))
+    names = ("results.json", *(f"report.{name}" for name in config.formats))
+    say_written(run, config.out, names, quiet=quiet)
 
 
 def _table(run: Run) -> Table:

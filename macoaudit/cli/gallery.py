@@ -9,7 +9,6 @@ import typer
 
 from macoaudit.cli.console import say
 from macoaudit.cli.devices import choose_device, choose_precision
-from macoaudit.cli.invert import model_slug, parse_batch_size, print_record, say_skipped
 from macoaudit.cli.options import (
     AllowPickle,
     Canvas,
@@ -28,6 +27,14 @@ from macoaudit.cli.options import (
     Steps,
     Verbose,
     Weights,
+)
+from macoaudit.cli.running import (
+    exit_code,
+    parse_batch_size,
+    print_record,
+    run_folder,
+    say_skipped,
+    say_written,
 )
 from macoaudit.cli.visualize import parse_method
 from macoaudit.drawing_config import (
@@ -106,7 +113,7 @@ def command(
     drawing = VisualizeConfig(
         model=model,
         targets=TargetConfig(logits=tuple(logits or ("all",))),
-        out=out or Path("runs") / f"gallery-{model_slug(model)}",
+        out=run_folder(out, "gallery", model),
         method=parse_method(method),
         weights=weights,
         device=place,
@@ -139,7 +146,7 @@ def command(
     if "json" in output_format:
         print_record(run)
     show(run, config, quiet)
-    return 0 if run.status == "complete" and not run.volatile.get("report_errors") else 2
+    return exit_code(run)
 
 
 def parse_shard(text: str | None) -> tuple[int, int] | None:
@@ -177,9 +184,4 @@ def show(run: Run, config: GalleryConfig, quiet: bool) -> None:
     if config.shard is not None:
         parts.append(f"shard {config.shard[0]} of {config.shard[1]}")
     say(", ".join(parts))
-    for error in run.volatile.get("report_errors", []):
-        say(f"macoaudit: no {error}")
-    if not quiet:
-        for name in ("results.json", "site/index.html"):
-            if (config.drawing.out / name).exists():
-                say(str(config.drawing.out / name))
+    say_written(run, config.drawing.out, ("results.json", "site/index.html"), quiet=quiet)

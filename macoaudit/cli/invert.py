@@ -3,7 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -30,10 +30,20 @@ from macoaudit.cli.options import (
     Verbose,
     Weights,
 )
-from macoaudit.config import InvertConfig, MacoConfig, ReportFormat, preset
+from macoaudit.cli.running import (
+    exit_code,
+    parse_batch_size,
+    parse_formats,
+    parse_share,
+    print_record,
+    run_folder,
+    say_skipped,
+    say_written,
+)
+from macoaudit.config import InvertConfig, MacoConfig, preset
 from macoaudit.errors import UsageError
 from macoaudit.report.words import visible
-from macoaudit.results import Run, skipped_checks
+from macoaudit.results import Run
 
 _ROWS = 40
 
@@ -99,7 +109,7 @@ def command(
     config = InvertConfig(
         images=tuple(images),
         model=model,
-        out=_run_folder(out, model),
+        out=run_folder(out, "invert", model),
         weights=weights,
         layer=layer,
         device=place,
@@ -131,16 +141,7 @@ def command(
     if with_json:
         print_record(run)
     show(run, config, quiet)
-    return 0 if run.status == "complete" and not run.volatile.get("report_errors") else 2
-
-
-def _run_folder(out: Path | None, model: str) -> Path:
-    if out == Path("-"):
-        raise UsageError(
-            "--out is '-'; invert writes a folder. Give one, and --format json to have its record "
-            "on stdout as well"
-        )
-    return out or Path("runs") / f"invert-{model_slug(model)}"
+    return exit_code(run)
 
 
 def _layers(text: str | None) -> tuple[str, ...]:
@@ -157,59 +158,6 @@ def _maco(compat: str, steps: int | None) -> MacoConfig:
     return config if steps is None else replace(config, n_steps=steps)
 
 
-def model_slug(model: str) -> str:
-    """Turn a model's name into a part of a folder's name."""
-    name = Path(model).stem if model.endswith(".toml") else model
-    return "".join(c if c.isalnum() or c in "._-" else "-" for c in name)
-
-
-def parse_batch_size(text: str) -> int | None:
-    """Parse ``--batch-size``; None for ``auto``: 8 fills two CPU cores, a GPU wants more rows.
-
-    Raises:
-        UsageError: for anything else than ``auto`` or a number from 1.
-    """
-    if text == "auto":
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"--batch-size is {text!r}; use 'auto' or a number from 1")
-    return int(text)
-
-
-def parse_share(text: str) -> float:
-    """Parse ``--max-bad``: a share such as ``5%`` or ``0.05``.
-
-    Raises:
-        UsageError: when it is no number.
-    """
-    try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError as error:
-        raise UsageError(f"--max-bad is {text!r}; use a share such as 5% or 0.05") from error
-    return value
-
-
-def parse_formats(text: str) -> tuple[tuple[ReportFormat, ...], bool]:
-    """Parse ``--format`` into the reports to write and whether the record is to be printed.
-
-    Raises:
-        UsageError: for a format that is not html, pdf, json or none.
-    """
-    names = [name.strip() for name in text.split(",")]
-    if not set(names) <= {"html", "pdf", "json", "none"} or ("none" in names and len(names) > 1):
-        raise UsageError(f"--format is {text!r}; use html, pdf, json, several as html,pdf, or none")
-    reports = (name for name in dict.fromkeys(names) if name in ("html", "pdf"))
-    return tuple(cast(Literal["html", "pdf"], name) for name in reports), "json" in names
-
-
-def print_record(run: Run) -> None:
-    """Print ``results.json`` on stdout."""
-    from macoaudit.store import results_text
-
-    sys.stdout.write(results_text(run))
-    sys.stdout.flush()
-
-
 def show(run: Run, config: InvertConfig, quiet: bool) -> None:
     """Print a table of the images and the paths written, on stderr; with quiet one line."""
     summary = run.summary
@@ -221,25 +169,8 @@ def show(run: Run, config: InvertConfig, quiet: bool) -> None:
         say_skipped(run)
     line = f"{run.status}: {summary['n_ok']} of {summary['n_images']} images, {similarity}"
     say(line + (f", {bad} not usable" if bad else ""))
-    for error in run.volatile.get("report_errors", []):
-        say(f"macoaudit: no {error}")
-    if not quiet:
-        for name in ("results.json", *(f"report.{name}" for name in config.formats)):
-            if (config.out / name).exists():
-                say(str(config.out / name))
-
-
-def say_skipped(run: Run) -> None:
-    """Say how many checks were not made, and each reason once."""
-    skipped = skipped_checks(run)
-    total = sum(skipped.values())
-    if not total:
-        return
-    say("1 check was skipped:" if total == 1 else f"{total} checks were skipped:")
-    for item, count in list(skipped.items())[:_ROWS]:
-        say(f"  {item.check}: {item.reason}" + (f" ({count} times)" if count > 1 else ""))
-    if len(skipped) > _ROWS:
-        say(f"  ... {len(skipped) - _ROWS} more reasons in results.json")
+    names = ("results.json", *(f"report.{name}" for name in config.formats))
+    say_written(run, config.out, names, quiet=quiet)
 
 
 def _table(run: Run) -> Table:

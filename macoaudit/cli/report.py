@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from macoaudit.cli.console import say
-from macoaudit.cli.invert import parse_formats, print_record
 from macoaudit.cli.options import Verbose
+from macoaudit.cli.running import parse_formats, print_record
 from macoaudit.errors import UsageError
 from macoaudit.files import write_bytes
 from macoaudit.store import read_results, results_text

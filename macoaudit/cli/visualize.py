@@ -10,13 +10,6 @@ from rich.text import Text
 
 from macoaudit.cli.console import say, to_stderr
 from macoaudit.cli.devices import choose_device, choose_precision
-from macoaudit.cli.invert import (
-    model_slug,
-    parse_batch_size,
-    parse_formats,
-    print_record,
-    say_skipped,
-)
 from macoaudit.cli.methods import run_bench
 from macoaudit.cli.options import (
     AllowPickle,
@@ -38,6 +31,16 @@ from macoaudit.cli.options import (
     Steps,
     Verbose,
     Weights,
+)
+from macoaudit.cli.running import (
+    exit_code,
+    model_slug,
+    parse_batch_size,
+    parse_formats,
+    print_record,
+    run_folder,
+    say_skipped,
+    say_written,
 )
 from macoaudit.drawing_config import TargetConfig, VisualizeConfig, drawing_settings
 from macoaudit.errors import UsageError
@@ -143,16 +146,11 @@ def command(
         sum_files=tuple(sum_files or ()),
     )
     settings = drawing_settings(parse_method(method), compat, steps=steps, canvas_px=canvas)
-    if out == Path("-"):
-        raise UsageError(
-            "--out is '-'; visualize writes a folder. Give one, and --format json to have its "
-            "record on stdout as well"
-        )
     place = choose_device(device)
     config = VisualizeConfig(
         model=model,
         targets=targets,
-        out=out or Path("runs") / f"{'methods' if bench else 'visualize'}-{model_slug(model)}",
+        out=run_folder(_bench_folder(model) if bench and out is None else out, "visualize", model),
         method=parse_method(method),
         weights=weights,
         device=place,
@@ -185,7 +183,11 @@ def command(
     if with_json:
         print_record(run)
     show(run, config, quiet)
-    return 0 if run.status == "complete" and not run.volatile.get("report_errors") else 2
+    return exit_code(run)
+
+
+def _bench_folder(model: str) -> Path:
+    return Path("runs") / f"methods-{model_slug(model)}"
 
 
 def parse_method(text: str) -> Method:
@@ -214,12 +216,8 @@ def show(run: Run, config: VisualizeConfig, quiet: bool) -> None:
     if summary["transfer_top1_frac"] is not None:
         parts.append(f"judges' first class {100 * summary['transfer_top1_frac']:.0f} %")
     say(", ".join(parts))
-    for error in run.volatile.get("report_errors", []):
-        say(f"macoaudit: no {error}")
-    if not quiet:
-        for name in ("results.json", *(f"report.{name}" for name in config.formats)):
-            if (config.out / name).exists():
-                say(str(config.out / name))
+    names = ("results.json", *(f"report.{name}" for name in config.formats))
+    say_written(run, config.out, names, quiet=quiet)
 
 
 def _table(run: Run) -> Table:
