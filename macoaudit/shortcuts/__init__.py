@@ -1,0 +1,48 @@
+"""Shortcut tests: does a network use a cue that does not belong to the class?"""
+
+from macoaudit.shortcuts.candidates import (
+    Candidates,
+    candidates_from_maps,
+    compact_region,
+    occlusion_candidates,
+    occlusion_maps,
+    shown_and_retained,
+)
+from macoaudit.shortcuts.multiplicity import benjamini_hochberg, cannot_pass, draws_needed
+from macoaudit.shortcuts.records import Evidence, NotTested, NullSummary, Region
+from macoaudit.shortcuts.screen import ScreenSettings, property_screen
+from macoaudit.shortcuts.shifting import ShiftSettings, property_shift
+from macoaudit.shortcuts.stamp import StampSettings, stamp_consistency
+from macoaudit.shortcuts.transfer import TransferSettings, patch_transfer
+from macoaudit.shortcuts.verdict import Judged, ShortcutFinding, Verdict, judge, verdict
+from macoaudit.shortcuts.words import FindingWords
+
+__all__ = [
+    "Candidates",
+    "Evidence",
+    "FindingWords",
+    "Judged",
+    "NotTested",
+    "NullSummary",
+    "Region",
+    "ScreenSettings",
+    "ShiftSettings",
+    "ShortcutFinding",
+    "StampSettings",
+    "TransferSettings",
+    "Verdict",
+    "benjamini_hochberg",
+    "candidates_from_maps",
+    "cannot_pass",
+    "compact_region",
+    "draws_needed",
+    "judge",
+    "occlusion_candidates",
+    "occlusion_maps",
+    "patch_transfer",
+    "property_screen",
+    "property_shift",
+    "shown_and_retained",
+    "stamp_consistency",
+    "verdict",
+]
