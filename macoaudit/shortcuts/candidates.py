@@ -33,6 +33,8 @@ class Candidates:
     """At least 0, on the CPU."""
     masks: Bool[Tensor, "image height width"]
     """Empty where the map has no compact peak."""
+    sources: tuple[str, ...] = ()
+    """What each image's region was found by, where that differs; empty otherwise."""
 
     @property
     def found(self) -> Bool[Tensor, " image"]:
