@@ -108,10 +108,11 @@ def _planted(architecture: Architecture, seed: int, number: int) -> Entry:
     that twelve rounds hold each of their pairs once; architectures begin at other correlations.
     """
     kinds = FITTING_KINDS if seed % 2 == 0 else HELD_OUT_KINDS
-    turn, first = number // len(kinds), ARCHITECTURES.index(architecture)
-    area = AREAS_FRAC[(turn + number) % len(AREAS_FRAC)]
-    correlation = CORRELATIONS[(turn + number + first) % len(CORRELATIONS)]
-    return Entry(architecture, seed, cue_of(kinds[number % len(kinds)], seed, area), correlation)
+    turn, kind = divmod(number, len(kinds))
+    area = AREAS_FRAC[(turn + kind) % len(AREAS_FRAC)]
+    start = ARCHITECTURES.index(architecture)
+    correlation = CORRELATIONS[(turn + kind + start) % len(CORRELATIONS)]
+    return Entry(architecture, seed, cue_of(kinds[kind], seed, area), correlation)
 
 
 def _chance(architecture: Architecture, seed: int) -> Entry:
