@@ -63,12 +63,12 @@ NO_CUE = Cue("none")
 
 def mark_side_px(area_frac: float, side_px: int) -> int:
     """Side of a square mark: ``round(sqrt(area) side)``, at least 3 px."""
-    return max(3, round(area_frac**0.5 * side_px))
+    return max(3, round(float(area_frac**0.5) * side_px))
 
 
 def border_px(area_frac: float, side_px: int) -> int:
     """Width of a border of that area, ``area = 1 - (1 - 2w)^2``, in whole pixels, at least 1."""
-    return max(1, round((1 - (1 - area_frac) ** 0.5) / 2 * side_px))
+    return max(1, round((1 - float((1 - area_frac) ** 0.5)) / 2 * side_px))
 
 
 def _mark(picture: Field, top: int, left: int, size: int, style: int) -> Mask:

@@ -130,7 +130,7 @@ def quick_grid() -> tuple[Entry, ...]:
         for half, kinds in enumerate((FITTING_KINDS, HELD_OUT_KINDS)):
             entries += [_planted(architecture, half + 2 * (n % 2), n) for n in range(len(kinds))]
         entries += [_chance(architecture, seed) for seed in (0, 1)]
-    for seed, architecture, other in ((2, "cnn", "vit"), (3, "vit", "cnn")):
+    for seed, (architecture, other) in ((2, pair), (3, (pair[1], pair[0]))):
         entries += [
             Entry(architecture, seed, evidence="compact"),
             Entry(architecture, seed, training="permuted"),

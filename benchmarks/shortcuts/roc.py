@@ -16,7 +16,6 @@ from macoaudit.config import require
 Values = np.ndarray[Any, np.dtype[np.float64]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
-FALSE_POSITIVE_RATES = (0.01, 0.05)
 LEVEL = 0.95
 
 
@@ -138,7 +137,8 @@ def rank(
     return Ranking(
         _interval(weighted_auroc(found, false)),
         _interval(weighted_average_precision(found, false)),
-        *(_interval(weighted_tpr(found, false, rate)) for rate in FALSE_POSITIVE_RATES),
+        _interval(weighted_tpr(found, false, 0.01)),
+        _interval(weighted_tpr(found, false, 0.05)),
         n_positive=counts[0],
         n_negative=counts[1],
         n_networks=len(names),

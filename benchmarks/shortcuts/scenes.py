@@ -25,42 +25,42 @@ COMPACT_RADIUS_FRAC = 0.11
 COMPACT_PLACE_FRAC = (0.28, 0.28)
 """Radius and centre of a compact subject: some 3 % of the area, in one place, of one hue."""
 
-Field = np.ndarray[Any, np.dtype[np.float32]]
+Field = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
 
 def _disk(u: Field, v: Field) -> Field:
-    return np.hypot(u, v) - 0.9
+    return np.asarray(np.hypot(u, v) - 0.9)
 
 
 def _ring(u: Field, v: Field) -> Field:
-    return np.abs(np.hypot(u, v) - 0.75) - 0.22
+    return np.asarray(np.abs(np.hypot(u, v) - 0.75) - 0.22)
 
 
 def _square(u: Field, v: Field) -> Field:
-    return np.maximum(np.abs(u), np.abs(v)) - 0.8
+    return np.asarray(np.maximum(np.abs(u), np.abs(v)) - 0.8)
 
 
 def _triangle(u: Field, v: Field) -> Field:
     sides = [np.cos(a) * u + np.sin(a) * v for a in np.deg2rad([90, 210, 330])]
-    return np.maximum.reduce(sides) - 0.5
+    return np.asarray(np.maximum.reduce(sides) - 0.5)
 
 
 def _plus(u: Field, v: Field) -> Field:
     u, v = np.abs(u), np.abs(v)
-    return np.minimum(np.maximum(u - 1, v - 0.3), np.maximum(u - 0.3, v - 1))
+    return np.asarray(np.minimum(np.maximum(u - 1, v - 0.3), np.maximum(u - 0.3, v - 1)))
 
 
 def _star(u: Field, v: Field) -> Field:
-    return np.hypot(u, v) - (0.68 + 0.32 * np.cos(5 * np.arctan2(u, -v)))
+    return np.asarray(np.hypot(u, v) - (0.68 + 0.32 * np.cos(5 * np.arctan2(u, -v))))
 
 
 def _bars(u: Field, v: Field) -> Field:
     stripe = np.abs((v / 0.62 + 0.5) % 1 - 0.5) * 0.62 - 0.16
-    return np.maximum(np.maximum(np.abs(u), np.abs(v)) - 0.9, stripe)
+    return np.asarray(np.maximum(np.maximum(np.abs(u), np.abs(v)) - 0.9, stripe))
 
 
 def _crescent(u: Field, v: Field) -> Field:
-    return np.maximum(np.hypot(u, v) - 1, 0.85 - np.hypot(u - 0.55, v))
+    return np.asarray(np.maximum(np.hypot(u, v) - 1, 0.85 - np.hypot(u - 0.55, v)))
 
 
 SHAPES: dict[str, Callable[[Field, Field], Field]] = {
@@ -106,7 +106,7 @@ def coverage(name: str, subject: Subject, side_px: int) -> Field:
     u = (x * np.cos(turn) + y * np.sin(turn)) / subject.radius_frac
     v = (y * np.cos(turn) - x * np.sin(turn)) / subject.radius_frac
     distance_px = SHAPES[name](u, v) * subject.radius_frac * side_px
-    return np.clip(0.5 - distance_px, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(0.5 - distance_px, 0, 1), dtype=np.float32)
 
 
 def backdrop(rng: np.random.Generator, side_px: int) -> Field:
@@ -120,7 +120,7 @@ def backdrop(rng: np.random.Generator, side_px: int) -> Field:
     )
     mix = (1 / (1 + np.exp(-1.5 * noise)))[..., None]
     grain = rng.normal(0, 0.02, (side_px, side_px, 1)).astype(np.float32)
-    return (first * mix + second * (1 - mix) + grain).astype(np.float32)
+    return np.asarray(first * mix + second * (1 - mix) + grain, dtype=np.float32)
 
 
 def _rods(picture: Field, rng: np.random.Generator) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -93,7 +94,7 @@ def fit(
     generator = torch.Generator().manual_seed(entry.seed)
     decayed = [p for p in module.parameters() if p.ndim > 1]
     plain = [p for p in module.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, recipe.learning_rate, weight_decay=settings.weight_decay)
     total = epochs * (len(labels) // min(settings.batch, len(labels)))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
