@@ -5,6 +5,7 @@ A network is three files named after its key: weights (safetensors), a model car
 without them is not there, so that a stopped run trains that one again and no other.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -60,8 +61,9 @@ def cache_folder(option: Path | None = None) -> Path:
     return base / "shortcuts"
 
 
+@functools.cache
 def code_digest() -> str:
-    """Digest of the text of `CODE`."""
+    """Digest of the text of `CODE`, read once: a file edited during a run changes no key of it."""
     digest = hashlib.sha256()
     for name in CODE:
         digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
