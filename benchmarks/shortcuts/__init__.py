@@ -39,4 +39,11 @@ How to run it
     else ``~/.cache/macoaudit/shortcuts``, named by a digest of their settings, the code that draws,
     trains and measures, and the versions of torch, timm and numpy. A stopped run goes on where it
     stopped. Each network has a model card that ``--model`` reads.
+
+Measured so far
+    One pair only, on one core: the CNN of seed 1. With the corner mark (5 % of the area, q = 0.9)
+    delta R is 0.28, just short of a shortcut; accuracy is 0.88 clean and 0.89 marked. Its twin has
+    0.90, and is moved by at most 0.02 by six cues and by 0.08 by a co-object in the planted class.
+    Training took 19 s and 16 s of processor time. The ViT, the ConvNeXt and the other correlations
+    have not been trained yet, and whether the hard share makes cues attractive enough is open.
 """
