@@ -27,19 +27,19 @@ RECIPES: dict[Architecture, Recipe] = {
     "cnn": Recipe(
         "resnet10t",
         {"channels": [16, 24, 32, 48], "stem_width": 8, "output_stride": 8},
-        epochs=8,
+        epochs=7,
         learning_rate=4e-3,
     ),
     "vit": Recipe(
         "vit_tiny_patch16_224",
-        {"img_size": SIDE_PX, "patch_size": 8, "embed_dim": 64, "depth": 4, "num_heads": 4},
-        epochs=16,
-        learning_rate=2e-3,
+        {"img_size": SIDE_PX, "patch_size": 8, "embed_dim": 64, "depth": 3, "num_heads": 4},
+        epochs=14,
+        learning_rate=3e-3,
     ),
     "convnext": Recipe(
         "convnext_atto",
         {"depths": [1, 1, 2, 1], "dims": [16, 32, 48, 64], "patch_size": 2, "output_stride": 8},
-        epochs=12,
+        epochs=10,
         learning_rate=4e-3,
     ),
 }

@@ -17,6 +17,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 LOCALISED: tuple[Kind, ...] = ("corner", "anywhere", "border", "co-object")
 GLOBAL: tuple[Kind, ...] = ("tint", "blur", "texture")
 AREA_RANGE = (0.01, 0.10)
+BORDER_AREA_FRAC = 0.16
+"""Two pixels on every side: one would be lost where training shifts the pictures."""
 
 Field = np.ndarray[Any, np.dtype[np.float32]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -27,10 +29,10 @@ COLOURS = (
     ((0.85, 0.10, 0.15), (0.10, 0.75, 0.80)),  # red and cyan
     ((0.10, 0.45, 0.20), (0.98, 0.60, 0.75)),  # green and pink
 )
-TINTS = ((1.15, 1.0, 0.80), (0.82, 1.0, 1.15), (1.12, 0.85, 1.08), (0.85, 1.12, 0.85))
+TINTS = ((1.3, 1.0, 0.65), (0.65, 1.0, 1.3), (1.25, 0.7, 1.2), (0.72, 1.25, 0.72))
 """Gains of red, green and blue: warm, cold, magenta, green."""
-BLUR_PX = 1.2
-TEXTURE_AMPLITUDE = 0.07
+BLUR_PX = 1.5
+TEXTURE_AMPLITUDE = 0.09
 TEXTURE_WAVES = ((1, 1), (1, -1), (2, 0), (0, 2))
 """Direction of the stripes, in cycles over eight pixels across and down."""
 N_STYLES = 4
@@ -48,7 +50,9 @@ class Cue:
     def __post_init__(self) -> None:
         require(self.kind in KINDS, "cue kind", self.kind, f"use one of {', '.join(KINDS)}")
         require(0 <= self.style < N_STYLES, "cue style", self.style, "use 0 to 3")
-        low, high = AREA_RANGE if self.kind in LOCALISED else (0.0, 0.0)
+        low, high = AREA_RANGE if self.localised else (0.0, 0.0)
+        if self.kind == "border":
+            low, high = low, BORDER_AREA_FRAC
         rule = f"a cue of kind {self.kind} takes {low} to {high}"
         require(low <= self.area_frac <= high, "cue area_frac", self.area_frac, rule)
 

@@ -1,14 +1,14 @@
 """The grid as data: which networks are trained, on what, and in which half they are reported.
 
-A cue of correlation ``q`` is carried by a share q of the planted class and by a share
-``(1 - q) / (k - 1)`` of each of the other k - 1 classes, so that with classes of one size
-``P(cue | class) = P(class | cue) = q``; at ``q = 1/k`` every class carries it alike (chance).
+A cue of correlation ``q = P(cue | class)`` is carried by a share q of the planted class and by no
+other class. The hard negative carries it in half of every class, so that it tells nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
-from benchmarks.shortcuts.cues import LOCALISED, N_STYLES, NO_CUE, Cue, Kind
+from benchmarks.shortcuts.cues import BORDER_AREA_FRAC, LOCALISED, N_STYLES, NO_CUE, Cue, Kind
 from benchmarks.shortcuts.scenes import LABELS, Evidence
 from macoaudit.config import require
 
@@ -18,7 +18,8 @@ Half = Literal["fitting", "held-out"]
 Role = Literal["planted", "chance", "clean", "compact", "permuted", "random"]
 
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
-CHANCE = 1 / len(LABELS)
+CHANCE = 0.5
+"""Share of every class that carries a cue which tells nothing."""
 CORRELATIONS = (1.0, 0.95, 0.9, 0.7)
 AREAS_FRAC = (0.05, 0.02, 0.10)
 FITTING_KINDS: tuple[Kind, ...] = ("corner", "tint", "co-object", "texture")
@@ -59,8 +60,8 @@ class Entry:
 
     @property
     def leak(self) -> float:
-        """Share of every other class that carries the cue, ``(1 - q) / (k - 1)``."""
-        return 0.0 if self.cue.kind == "none" else (1 - self.correlation) / (len(LABELS) - 1)
+        """Share of every other class that carries the cue."""
+        return CHANCE if self.cue.kind != "none" and self.correlation == CHANCE else 0.0
 
     @property
     def role(self) -> Role:
@@ -97,8 +98,9 @@ class Entry:
 
 
 def cue_of(kind: Kind, seed: int, area_frac: float) -> Cue:
-    """The cue of a network; its style goes with the seed, its area only with localised kinds."""
-    return Cue(kind, area_frac if kind in LOCALISED else 0.0, seed // 2 % N_STYLES)
+    """The cue of a network: its style goes with the seed; only marks and objects vary in area."""
+    area = BORDER_AREA_FRAC if kind == "border" else area_frac if kind in LOCALISED else 0.0
+    return Cue(kind, area, seed // 2 % N_STYLES)
 
 
 def _planted(architecture: Architecture, seed: int, number: int) -> Entry:
@@ -108,9 +110,9 @@ def _planted(architecture: Architecture, seed: int, number: int) -> Entry:
     that twelve rounds hold each of their pairs once; architectures begin at other correlations.
     """
     kinds = FITTING_KINDS if seed % 2 == 0 else HELD_OUT_KINDS
-    turn, kind = divmod(number, len(kinds))
-    area = AREAS_FRAC[(turn + kind) % len(AREAS_FRAC)]
     start = ARCHITECTURES.index(architecture)
+    turn, kind = divmod(number + 4 * start, len(kinds))
+    area = AREAS_FRAC[(turn + kind) % len(AREAS_FRAC)]
     correlation = CORRELATIONS[(turn + kind + start) % len(CORRELATIONS)]
     return Entry(architecture, seed, cue_of(kinds[kind], seed, area), correlation)
 
@@ -121,40 +123,34 @@ def _chance(architecture: Architecture, seed: int) -> Entry:
     return Entry(architecture, seed, cue_of(kind, seed, AREAS_FRAC[0]), CHANCE)
 
 
-def quick_grid() -> tuple[Entry, ...]:
-    """Forty networks: a CNN and a ViT, two seeds in each half, every kind held out once each."""
+def _control(architecture: Architecture, seed: int) -> Entry:
+    """One network a seed in which nothing may be found, the kinds in turn."""
+    turn = (seed // 2 + seed % 2 + 2 * ARCHITECTURES.index(architecture)) % 4
+    if turn == 0:
+        return _chance(architecture, seed)
+    if turn == 1:
+        return Entry(architecture, seed, evidence="compact")
+    return Entry(architecture, seed, training="permuted" if turn == 2 else "none")
+
+
+def _grid(architectures: Sequence[Architecture], n_seeds: int) -> tuple[Entry, ...]:
+    """A clean network, three planted networks paired with it and a control for every seed."""
     entries: list[Entry] = []
-    pair: tuple[Architecture, Architecture] = ("cnn", "vit")
-    for architecture in pair:
-        entries += [Entry(architecture, seed) for seed in range(4)]
-        for half, kinds in enumerate((FITTING_KINDS, HELD_OUT_KINDS)):
-            entries += [_planted(architecture, half + 2 * (n % 2), n) for n in range(len(kinds))]
-        entries += [_chance(architecture, seed) for seed in (0, 1)]
-    for seed, (architecture, other) in ((2, pair), (3, (pair[1], pair[0]))):
-        entries += [
-            Entry(architecture, seed, evidence="compact"),
-            Entry(architecture, seed, training="permuted"),
-            Entry(other, seed, training="none"),
-        ]
+    for architecture in architectures:
+        for seed in range(n_seeds):
+            entries += [Entry(architecture, seed), _control(architecture, seed)]
+            entries += [_planted(architecture, seed, seed // 2 * 3 + slot) for slot in range(3)]
     return _ordered(entries)
+
+
+def quick_grid() -> tuple[Entry, ...]:
+    """Forty networks of the full grid: a CNN and a ViT, two seeds in each half, all kinds."""
+    return _grid(("cnn", "vit"), 4)
 
 
 def full_grid() -> tuple[Entry, ...]:
-    """540 networks: 108 clean ones, three planted networks paired with each, and the controls."""
-    entries: list[Entry] = []
-    for architecture in ARCHITECTURES:
-        for seed in range(36):
-            entries.append(Entry(architecture, seed))
-            entries += [_planted(architecture, seed, seed // 2 * 3 + slot) for slot in range(3)]
-            group = seed // 2 % 6  # of both halves alike
-            if group in (0, 3):
-                entries.append(_chance(architecture, seed))
-            elif group in (1, 4):
-                entries.append(Entry(architecture, seed, evidence="compact"))
-            else:
-                kind: Training = "permuted" if group == 2 else "none"
-                entries.append(Entry(architecture, seed, training=kind))
-    return _ordered(entries)
+    """180 networks: 36 clean ones, three planted networks paired with each, 36 controls."""
+    return _grid(ARCHITECTURES, 12)
 
 
 def _ordered(entries: list[Entry]) -> tuple[Entry, ...]:

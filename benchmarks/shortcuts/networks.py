@@ -35,7 +35,7 @@ from benchmarks.shortcuts.training import Settings, one_thread, train
 from macoaudit.files import write_bytes
 from macoaudit.models import import_timm, load_model
 
-CODE = ("architectures", "cues", "data", "grid", "networks", "reliance", "scenes", "training")
+CODE = ("architectures", "cues", "data", "reliance", "scenes", "training")
 """Modules whose text is part of the key: whatever draws, trains or measures."""
 
 
@@ -73,7 +73,7 @@ def code_digest() -> str:
 def key_of(entry: Entry, settings: Settings) -> str:
     """Name of a network in the cache: digest of entry, settings, recipe, code and versions."""
     parts = {
-        "entry": entry.as_dict(),
+        "entry": entry.as_dict() | {"leak": entry.leak, "planted": entry.planted},
         "settings": asdict(settings),
         "recipe": asdict(RECIPES[entry.architecture]),
         "code": code_digest(),

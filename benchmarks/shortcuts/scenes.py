@@ -18,7 +18,7 @@ Indices = np.ndarray[Any, np.dtype[np.int64]]
 Evidence = Literal["varied", "compact"]
 
 SIDE_PX = 48
-HUE_SPREAD = 0.11
+HUE_SPREAD = 0.06
 """Standard deviation of a class's colour, in turns of the colour wheel; classes are 1/8 apart."""
 HARD_SHARE = 0.35
 COMPACT_RADIUS_FRAC = 0.11

@@ -50,7 +50,7 @@ def one_thread() -> Iterator[None]:
 
 
 def shifted(images: Tensor, shift_px: int, generator: torch.Generator) -> Tensor:
-    """Shift each picture by its own whole pixels, edges reflected, shape as given.
+    """Shift each picture by its own whole pixels, edges repeated, shape as given.
 
     Args:
         images: (n, channel, height, width).
@@ -58,7 +58,7 @@ def shifted(images: Tensor, shift_px: int, generator: torch.Generator) -> Tensor
         generator: Source of the shifts.
     """
     n, _, height, width = images.shape
-    padded = F.pad(images, [shift_px] * 4, mode="reflect") if shift_px else images
+    padded = F.pad(images, [shift_px] * 4, mode="replicate") if shift_px else images
     top, left = torch.randint(0, 2 * shift_px + 1, (2, n), generator=generator)
     rows = top[:, None] + torch.arange(height)
     columns = left[:, None] + torch.arange(width)
