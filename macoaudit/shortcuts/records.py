@@ -9,16 +9,26 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 TestName = Literal[
-    "patch transfer", "stamp", "component", "anomaly", "property", "property shift", "masks"
+    "patch transfer",
+    "anomaly",
+    "spectrum transfer",
+    "property shift",
+    "stamp",
+    "component",
+    "spectrum recurrence",
+    "property",
+    "masks",
 ]
 Kind = Literal["causal", "consistency", "masks"]
 
 KINDS: Mapping[TestName, Kind] = {
     "patch transfer": "causal",
     "anomaly": "causal",
+    "spectrum transfer": "causal",
     "property shift": "causal",
     "stamp": "consistency",
     "component": "consistency",
+    "spectrum recurrence": "consistency",
     "property": "consistency",
     "masks": "masks",
 }

@@ -1,0 +1,277 @@
+r"""Spectrum transfer: does the class's filter, put on other images, make them the class?
+
+MACO keeps an image's magnitudes and searches its phases; this test does the reverse. What tints,
+blurs, stripes or borders the images of a class shows in the mean of their log magnitudes::
+
+    g_c(f) = exp(mean of log|F x(f)| over the class - mean over the others)
+
+is a filter, one gain a colour and frequency. Put on other images it changes their magnitudes and
+leaves every phase, and so every shape, where it was. Blind spot: a class whose objects do have a
+colour or grain of their own moves a little too, so the threshold is calibrated.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from macoaudit.models import LoadedModel
+from macoaudit.shortcuts.donors import Donors
+from macoaudit.shortcuts.nulls import rank_p, stratified_test
+from macoaudit.shortcuts.reading import Classes, Images, check_input, class_generators, read_logits
+from macoaudit.shortcuts.records import Evidence, NotTested, summary
+
+# Below this share of full scale a magnitude is rounding, and its logarithm noise.
+_FLOOR = 1e-4
+# Gains beyond this factor come from empty frequencies, not from a cue.
+_MAX_LOG_GAIN = 3.0
+
+
+@dataclass(frozen=True)
+class FilterSettings:
+    """How spectra are transferred; the defaults are those that the benchmark fitted."""
+
+    threshold: float = 0.25
+    """Mean rise of the class's probability."""
+    recurrence_threshold: float = 0.80
+    """Area under the ROC of the filter's projection, images of the class against the others."""
+    n_controls: int = 12
+    """Filters of random groups of images, for each class."""
+    n_draws: int = 1999
+    n_folds: int = 3
+    min_images: int = 3
+    """Of the class and of all others."""
+    min_donors: int = 4
+
+
+def log_magnitudes(image_01: Images) -> Float[Tensor, "image channel row column"]:
+    """Logarithm of the magnitudes of the real Fourier transform, one colour at a time."""
+    return torch.fft.rfft2(image_01.double(), norm="forward").abs().clamp_min(_FLOOR).log()
+
+
+def log_gain(
+    log_magnitude: Float[Tensor, "image channel row column"], inside: Bool[Tensor, " image"]
+) -> Float[Tensor, "channel row column"]:
+    r"""Difference of the mean log magnitudes, shrunk where it is within its own noise.
+
+    ``m max(0, 1 - s^2 / m^2)`` with m the difference and s its standard error (the positive part of
+    James and Stein, a frequency at a time): a filter of few images is no noise of few images.
+
+    Args:
+        log_magnitude: of all images.
+        inside: which are of the group; at least two on both sides.
+    """
+    own, rest = log_magnitude[inside], log_magnitude[~inside]
+    difference = own.mean(0) - rest.mean(0)
+    error = own.var(0) / len(own) + rest.var(0) / len(rest)
+    kept = (1 - error / difference.square().clamp_min(1e-12)).clamp_min(0)
+    return (difference * kept).clamp(-_MAX_LOG_GAIN, _MAX_LOG_GAIN)
+
+
+def apply_filter(image_01: Images, log_gains: Float[Tensor, "channel row column"]) -> Images:
+    """Multiply the magnitudes of every image, leave its phases; values stay within 0..1."""
+    spectrum = torch.fft.rfft2(image_01.double()) * log_gains.exp()
+    size = (int(image_01.shape[-2]), int(image_01.shape[-1]))
+    return torch.fft.irfft2(spectrum, s=size).clamp(0, 1).to(image_01)
+
+
+def areas_under_roc(
+    scores: Float[Tensor, "image draw"], inside: Bool[Tensor, "image draw"]
+) -> Float[Tensor, " draw"]:
+    """Probability that an inside score exceeds an outside one, for many groups at once.
+
+    By ranks: ``(R - m (m + 1) / 2) / (m n)`` with R the sum of the ranks of the m inside scores;
+    ties count by the order in which they stand, which random scores do not have.
+    """
+    ranks = scores.argsort(dim=0, stable=True).argsort(dim=0).double() + 1
+    own = inside.double()
+    count = own.sum(0)
+    total = (ranks * own).sum(0) - count * (count + 1) / 2
+    return total / (count * (len(own) - count))
+
+
+def projections(
+    gram: Float[Tensor, "image image"],
+    inside: Bool[Tensor, "image draw"],
+    fold: Int[Tensor, " image"],
+) -> Float[Tensor, "image draw"]:
+    """How much of the class's filter each image has, by a filter made without its fold.
+
+    ``sum over f of (l_i(f) - middle(f)) m(f) / v(f)`` with m the difference of the mean log
+    magnitudes of both sides, the middle half-way between them and v the variance over all images:
+    Fisher's discriminant when frequencies are independent. Everything is linear in the images, so
+    their Gram matrix says it all.
+
+    Args:
+        gram: ``sum over f of l_i(f) l_j(f) / v(f)``.
+        inside: groups of images, both sides of each in every part of two folds and more.
+        fold: of each image.
+    """
+    scores = torch.zeros(inside.shape, dtype=gram.dtype)
+    for number in fold.unique():
+        test = fold == number
+        own = (inside & ~test[:, None]).to(gram)
+        rest = (~inside & ~test[:, None]).to(gram)
+        own, rest = own / own.sum(0).clamp_min(1), rest / rest.sum(0).clamp_min(1)
+        direction = gram @ (own - rest)
+        scores[test] = direction[test] - ((own + rest) / 2 * direction).sum(0)
+    return scores
+
+
+def spectrum_transfer(
+    model: LoadedModel,
+    image_01: Images,
+    classes: Classes,
+    donors: dict[int, Donors],
+    *,
+    generator: torch.Generator,
+    settings: FilterSettings = FilterSettings(),
+) -> tuple[Evidence | NotTested, ...]:
+    """Put each class's filter on images of other classes.
+
+    The effect is the mean rise of ``p_c`` over the test donors. The p-value exchanges, donor by
+    donor, this filter and the filters of random groups of as many images
+    (:func:`macoaudit.shortcuts.nulls.stratified_test`).
+
+    Args:
+        model: the network; it is left as it was found.
+        image_01: at the network's size, values 0..1.
+        classes: class index of each image.
+        donors: of each class; ``test`` is used.
+        generator: on the CPU; each class draws from its own stream.
+        settings: thresholds and numbers.
+
+    Returns:
+        One result for each class that has images, in the order of the classes.
+
+    Raises:
+        UsageError: when the arguments do not fit together.
+    """
+    check_input(model, image_01, classes)
+    levels = log_magnitudes(image_01)
+    return tuple(
+        _transfer(model, image_01, levels, classes == index, donors[index], index, stream, settings)
+        for index, stream in class_generators(classes, generator).items()
+    )
+
+
+def _too_few(inside: Tensor, settings: FilterSettings) -> str | None:
+    sides = int(inside.sum()), int((~inside).sum())
+    if min(sides) >= settings.min_images:
+        return None
+    return (
+        f"{sides[0]} images of the class and {sides[1]} others, {settings.min_images} of each are "
+        "needed to tell a filter from chance"
+    )
+
+
+def _transfer(
+    model: LoadedModel,
+    image_01: Images,
+    levels: Tensor,
+    inside: Tensor,
+    donors: Donors,
+    index: int,
+    generator: torch.Generator,
+    settings: FilterSettings,
+) -> Evidence | NotTested:
+    reason = _too_few(inside, settings)
+    if reason is None and len(donors.test) < settings.min_donors:
+        reason = f"{len(donors.test)} donors of other classes, {settings.min_donors} are needed"
+    if reason is not None:
+        return NotTested("spectrum transfer", index, reason)
+    chosen = image_01[donors.test]
+    before = read_logits(model, chosen).softmax(1)[:, index]
+    groups = [inside]
+    for _ in range(settings.n_controls):
+        groups.append(inside[torch.randperm(len(inside), generator=generator)])
+    rises, hits = [], 0.0
+    for place, group in enumerate(groups):
+        after = read_logits(model, apply_filter(chosen, log_gain(levels, group))).softmax(1)
+        rises.append(after[:, index] - before)
+        if place == 0:
+            hits = float((after.argmax(1) == index).double().mean())
+    table = torch.stack(rises, 1)
+    p_value, null = stratified_test(
+        table[:, 0], table[:, 1:], n_draws=settings.n_draws, generator=generator
+    )
+    return Evidence(
+        test="spectrum transfer",
+        class_index=index,
+        effect=float(table[:, 0].mean()),
+        effect_name="mean rise of the probability under the class's filter",
+        threshold=settings.threshold,
+        p_value=p_value,
+        null=null,
+        smallest_p=1 / (1 + settings.n_draws),
+        images=tuple(torch.nonzero(inside).flatten().tolist()),
+        details={
+            "fooling_rate": hits,
+            "mean_control_rise": float(table[:, 1:].mean()),
+            "largest_control_rise": float(table[:, 1:].mean(0).amax()),
+            "n_donors": float(len(chosen)),
+        },
+    )
+
+
+def spectrum_recurrence(
+    model: LoadedModel,
+    image_01: Images,
+    classes: Classes,
+    *,
+    generator: torch.Generator,
+    settings: FilterSettings = FilterSettings(),
+) -> tuple[Evidence | NotTested, ...]:
+    """Test whether the class's filter is found again in images that it was not made from.
+
+    The effect is the area under the ROC of the cross-fitted projections; the p-value permutes the
+    class over the images.
+
+    Args:
+        model: names size and number of classes; it is not run.
+        image_01: at the network's size, values 0..1.
+        classes: class index of each image.
+        generator: on the CPU; each class draws from its own stream.
+        settings: thresholds and numbers.
+
+    Returns:
+        One result for each class that has images, in the order of the classes.
+
+    Raises:
+        UsageError: when the arguments do not fit together.
+    """
+    check_input(model, image_01, classes)
+    levels = log_magnitudes(image_01).flatten(1)
+    scaled = (levels - levels.mean(0)) / levels.std(0).clamp_min(1e-3)
+    gram = scaled @ scaled.T
+    return tuple(
+        _recurrence(gram, classes == index, index, stream, settings)
+        for index, stream in class_generators(classes, generator).items()
+    )
+
+
+def _recurrence(
+    gram: Tensor, inside: Tensor, index: int, generator: torch.Generator, settings: FilterSettings
+) -> Evidence | NotTested:
+    reason = _too_few(inside, settings)
+    if reason is not None:
+        return NotTested("spectrum recurrence", index, reason)
+    draws = [torch.randperm(len(inside), generator=generator) for _ in range(settings.n_draws)]
+    groups = torch.stack([inside, *(inside[order] for order in draws)], 1)
+    fold = torch.randperm(len(inside), generator=generator) % settings.n_folds
+    scores = projections(gram, groups, fold)
+    areas = areas_under_roc(scores, groups)
+    effect, null = float(areas[0]), areas[1:]
+    order = [i for i in scores[:, 0].argsort(descending=True).tolist() if bool(inside[i])]
+    return Evidence(
+        test="spectrum recurrence",
+        class_index=index,
+        effect=effect,
+        effect_name="area under the ROC of the class's filter on images it was not made from",
+        threshold=settings.recurrence_threshold,
+        p_value=rank_p(effect, null),
+        null=summary(effect, null),
+        smallest_p=1 / (1 + settings.n_draws),
+        images=tuple(order),
+    )
