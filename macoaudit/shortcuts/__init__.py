@@ -8,6 +8,7 @@ from macoaudit.shortcuts.candidates import (
     occlusion_maps,
     shown_and_retained,
 )
+from macoaudit.shortcuts.component import ComponentSettings, Sufficiency, selective_component
 from macoaudit.shortcuts.multiplicity import benjamini_hochberg, cannot_pass, draws_needed
 from macoaudit.shortcuts.records import Evidence, NotTested, NullSummary, Region
 from macoaudit.shortcuts.screen import ScreenSettings, property_screen
@@ -19,6 +20,7 @@ from macoaudit.shortcuts.words import FindingWords
 
 __all__ = [
     "Candidates",
+    "ComponentSettings",
     "Evidence",
     "FindingWords",
     "Judged",
@@ -29,6 +31,7 @@ __all__ = [
     "ShiftSettings",
     "ShortcutFinding",
     "StampSettings",
+    "Sufficiency",
     "TransferSettings",
     "Verdict",
     "benjamini_hochberg",
@@ -42,6 +45,7 @@ __all__ = [
     "patch_transfer",
     "property_screen",
     "property_shift",
+    "selective_component",
     "shown_and_retained",
     "stamp_consistency",
     "verdict",
