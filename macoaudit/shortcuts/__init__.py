@@ -1,5 +1,6 @@
 """Shortcut tests: does a network use a cue that does not belong to the class?"""
 
+from macoaudit.shortcuts.anomaly import AnomalySettings, class_anomaly
 from macoaudit.shortcuts.candidates import (
     Candidates,
     candidates_from_maps,
@@ -15,10 +16,12 @@ from macoaudit.shortcuts.screen import ScreenSettings, property_screen
 from macoaudit.shortcuts.shifting import ShiftSettings, property_shift
 from macoaudit.shortcuts.stamp import StampSettings, stamp_consistency
 from macoaudit.shortcuts.transfer import TransferSettings, patch_transfer
+from macoaudit.shortcuts.trigger import TriggerSteps
 from macoaudit.shortcuts.verdict import Judged, ShortcutFinding, Verdict, judge, verdict
 from macoaudit.shortcuts.words import FindingWords
 
 __all__ = [
+    "AnomalySettings",
     "Candidates",
     "ComponentSettings",
     "Evidence",
@@ -33,10 +36,12 @@ __all__ = [
     "StampSettings",
     "Sufficiency",
     "TransferSettings",
+    "TriggerSteps",
     "Verdict",
     "benjamini_hochberg",
     "candidates_from_maps",
     "cannot_pass",
+    "class_anomaly",
     "compact_region",
     "draws_needed",
     "judge",
