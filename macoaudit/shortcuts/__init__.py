@@ -10,6 +10,7 @@ from macoaudit.shortcuts.candidates import (
     shown_and_retained,
 )
 from macoaudit.shortcuts.component import ComponentSettings, Sufficiency, selective_component
+from macoaudit.shortcuts.masks import MaskSettings, ObjectMasks, mask_sensitivity
 from macoaudit.shortcuts.multiplicity import benjamini_hochberg, cannot_pass, draws_needed
 from macoaudit.shortcuts.records import Evidence, NotTested, NullSummary, Region
 from macoaudit.shortcuts.screen import ScreenSettings, property_screen
@@ -27,8 +28,10 @@ __all__ = [
     "Evidence",
     "FindingWords",
     "Judged",
+    "MaskSettings",
     "NotTested",
     "NullSummary",
+    "ObjectMasks",
     "Region",
     "ScreenSettings",
     "ShiftSettings",
@@ -45,6 +48,7 @@ __all__ = [
     "compact_region",
     "draws_needed",
     "judge",
+    "mask_sensitivity",
     "occlusion_candidates",
     "occlusion_maps",
     "patch_transfer",
