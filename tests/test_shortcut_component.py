@@ -10,6 +10,7 @@ from macoaudit.errors import UsageError
 from macoaudit.shortcuts import ComponentSettings, Evidence, NotTested, selective_component
 from macoaudit.shortcuts.principal import (
     contributions,
+    high_images,
     leak_test,
     principal_directions,
     selectivity,
@@ -84,20 +85,38 @@ class TestMaths:
     def test_the_leak_is_the_statistic_of_mann_and_whitney(self, generator):
         odds = torch.randn(25, generator=generator).round(decimals=1).double()  # with ties
         high = torch.rand(25, 3, generator=generator) < 0.4
-        found, _ = leak_test(odds, high, n_draws=9, generator=generator)
+        found, _, _ = leak_test(odds, high, n_draws=9, generator=generator)
         for place in range(3):
             inside, outside = odds[high[:, place]], odds[~high[:, place]]
             u = mannwhitneyu(inside.numpy(), outside.numpy()).statistic
             assert float(found[place]) == pytest.approx(u / (len(inside) * len(outside)))
 
+    def test_scores_of_any_group_size_have_the_spread_of_one(self, generator):
+        odds = torch.arange(40.0).double()
+        for count in (5, 20):
+            high = torch.arange(40)[:, None] >= 40 - count
+            auc, score, null = leak_test(odds, high, n_draws=2000, generator=generator)
+            assert float(auc) == 1.0
+            assert float(score) == pytest.approx(0.5 * (12 * count * (40 - count) / 41) ** 0.5)
+            assert float(null.mean()) == pytest.approx(0, abs=0.1)
+            assert float(null.std()) == pytest.approx(1, abs=0.06)
+
+    def test_high_images_by_hand(self):
+        raised = torch.arange(10.0)[:, None] * torch.tensor([1.0, -1.0, 1.0])
+        # 7 to 9 reach the first bound; none reaches the second, all the third
+        found = high_images(raised, torch.tensor([7.0, 5.0, -1.0]), 2)
+        assert found[:, 0].nonzero().flatten().tolist() == [7, 8, 9]
+        assert found[:, 1].nonzero().flatten().tolist() == [0, 1]
+        assert found[:, 2].nonzero().flatten().tolist() == [5, 6, 7, 8, 9]
+
     def test_the_null_is_of_the_largest_of_all_components(self, generator):
         odds = torch.arange(40.0).double()
         high = torch.zeros(40, 8, dtype=torch.bool)
         high[torch.rand(40, 8, generator=generator).argsort(0)[:6], torch.arange(8)] = True
-        _, one = leak_test(odds, high[:, :1], n_draws=800, generator=generator)
-        _, eight = leak_test(odds, high, n_draws=800, generator=generator)
-        assert float(one.mean()) == pytest.approx(0.5, abs=0.02)
-        assert float(eight.mean()) > 0.6
+        _, _, one = leak_test(odds, high[:, :1], n_draws=800, generator=generator)
+        _, _, eight = leak_test(odds, high, n_draws=800, generator=generator)
+        assert float(one.mean()) == pytest.approx(0, abs=0.15)
+        assert float(eight.mean()) > 1  # 1.42 of eight independent ones
 
 
 class TestPlanted:
@@ -112,6 +131,7 @@ class TestPlanted:
         assert len(planted.images) == 4
         assert set(planted.images) <= set(range(10))
         # six others have it, and so have the largest log-odds of class 0
+        assert planted.details["n_high"] == 6
         assert planted.details["leak"] == pytest.approx(1.0)
         # 8 times (0.9 less what others have on average), but for what the noise turns it by
         level = 0.1 * 0.9 + 0.9 * 0.05

@@ -22,6 +22,7 @@ from macoaudit.models import LoadedModel
 from macoaudit.shortcuts.nulls import rank_p
 from macoaudit.shortcuts.principal import (
     contributions,
+    high_images,
     leak_test,
     principal_directions,
     selectivity,
@@ -62,9 +63,11 @@ class ComponentSettings:
     max_others: int = 2000
     """Images of other classes, drawn by chance."""
     top_frac: float = 0.1
-    """Images that are strongest in a component, of the class and of the others."""
+    """Images of the class that are strongest in a component."""
     bottom_frac: float = 0.5
     """Images of the class that are weakest in it."""
+    high_frac: float = 0.5
+    """Of what the strongest have: others with as much of it are high in the component."""
     lead_frac: float = 0.1
     """The eps of the selectivity, in units of the class's lead over other images."""
     n_draws: int = 1999
@@ -114,6 +117,7 @@ def selective_component(
         r = mean alpha_l of the top tenth / (mean alpha_l of the weaker half + eps)
         leak = AUC of the log-odds of c, other images high in alpha_l against the rest of them
 
+    where an image is high with at least half the alpha_l of that top tenth; five are at least.
     The mean is that of the other images: from the class's own, the weaker half would fall below
     zero in every component. The effect is the least of ``(r - 1) / 2``, ``(leak - .5) / .3`` and,
     where it is measured, ``s / .9``, so that 1 is reached when all parts reach their bounds.
@@ -230,11 +234,12 @@ def _measure(
     tried = torch.nonzero(ratios >= settings.selectivity).flatten()
     if not len(tried):
         tried = ratios.argmax()[None]
+    strongest = falls[:, tried].sort(dim=0, descending=True).values[: settings.n_top(len(falls))]
     raised = contributions(weighted.others, directions[tried], weighted.level)
-    n_high = max(_LEAST_HIGH, settings.n_top(len(raised)))
-    rows = raised.argsort(dim=0, descending=True, stable=True)[:n_high]
-    high = torch.zeros_like(raised, dtype=torch.bool).scatter_(0, rows, True)
-    leaks, null = leak_test(weighted.odds, high, n_draws=settings.n_draws, generator=generator)
+    high = high_images(raised, settings.high_frac * strongest.mean(0), _LEAST_HIGH)
+    leaks, scores, null = leak_test(
+        weighted.odds, high, n_draws=settings.n_draws, generator=generator
+    )
     candidates = [
         _Found(
             direction=directions[number],
@@ -242,11 +247,11 @@ def _measure(
             falls=falls[:, number],
             selectivity=float(ratios[number]),
             leak=float(leaks[place]),
-            p_value=rank_p(float(leaks[place]), null),
-            null=summary(float(leaks[place]), null),
+            p_value=rank_p(float(scores[place]), null),
+            null=summary(float(scores[place]), null),
             n_components=len(directions),
             n_tried=len(tried),
-            n_high=n_high,
+            n_high=int(high[:, place].sum()),
             lead=weighted.lead,
         )
         for place, number in enumerate(tried.tolist())

@@ -72,16 +72,33 @@ def _aucs(
     return (ranks.T @ high - count * (count + 1) / 2) / (count * rest)
 
 
+def high_images(
+    raised: Float[Tensor, "image component"], bound: Float[Tensor, " component"], least: int
+) -> Bool[Tensor, "image component"]:
+    """Mark the images whose contribution reaches a bound, at least some and at most half of them.
+
+    Args:
+        raised: from :func:`contributions`.
+        bound: of each component.
+        least: images that are marked in any case, at most half of all.
+    """
+    count = (raised >= bound).sum(0).clamp(least, len(raised) // 2)
+    places = raised.argsort(dim=0, descending=True, stable=True).argsort(dim=0)
+    return places < count
+
+
 def leak_test(
     odds: Float[Tensor, " image"],
     high: Bool[Tensor, "image component"],
     *,
     n_draws: int,
     generator: torch.Generator,
-) -> tuple[Float[Tensor, " component"], Float[Tensor, " draw"]]:
-    """Observed AUCs, and the largest over all components when the scores are permuted.
+) -> tuple[Float[Tensor, " component"], Float[Tensor, " component"], Float[Tensor, " draw"]]:
+    """AUC of each component, its standard score, and the largest score when odds are permuted.
 
-    Comparing one component's AUC with the largest of all corrects it for how many were tried.
+    AUCs of small groups spread more, so that they are compared in units of their spread without a
+    leak, ``sqrt((n + 1) / (12 k (n - k)))`` for k of n images. Comparing one component with the
+    largest of all corrects it for how many were tried.
 
     Args:
         odds: score of each image.
@@ -91,10 +108,15 @@ def leak_test(
     """
     ranks = torch.from_numpy(rankdata(odds.numpy())).double()[:, None]
     members = high.double()
+    count = members.sum(0)
+    spread = ((len(odds) + 1) / (12 * count * (len(odds) - count))).sqrt()
     observed = _aucs(ranks, members)[0]
     null = []
     for start in range(0, n_draws, _CHUNK):
-        count = min(_CHUNK, n_draws - start)
-        orders = [torch.randperm(len(odds), generator=generator) for _ in range(count)]
-        null.append(_aucs(ranks[torch.stack(orders, 1), 0], members).amax(1))
-    return observed, torch.cat(null)
+        orders = [
+            torch.randperm(len(odds), generator=generator)
+            for _ in range(min(_CHUNK, n_draws - start))
+        ]
+        drawn = _aucs(ranks[torch.stack(orders, 1), 0], members)
+        null.append(((drawn - 0.5) / spread).amax(1))
+    return observed, (observed - 0.5) / spread, torch.cat(null)
