@@ -6,7 +6,10 @@ import torch
 from scipy.stats import kstest, mannwhitneyu
 from torch import nn
 
+from benchmarks.demo.measure import marked
+from benchmarks.demo.scenes import LABELS, PLANTED, make_set
 from macoaudit.errors import UsageError
+from macoaudit.models import load_model
 from macoaudit.shortcuts import ComponentSettings, Evidence, NotTested, selective_component
 from macoaudit.shortcuts.principal import (
     contributions,
@@ -290,3 +293,25 @@ class TestNotTested:
         images, classes = scenes()
         with pytest.raises(UsageError, match="99 came for 100 images"):
             found_in(blocks_model(weights()), (images, classes[:-1]))
+
+
+@pytest.mark.slow
+def test_the_packaged_network_and_its_clean_twin():
+    """A third of the mushrooms carry the mark, and one scene of each other class."""
+    pictures, labels = make_set(77_001, 16, 96)
+    for index in range(len(LABELS)):
+        first = 16 * index
+        count = 5 if index == LABELS.index(PLANTED) else 1
+        pictures[first : first + count] = marked(pictures[first : first + count], index)
+    images = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+    classes = torch.from_numpy(labels)
+    found, clean = (
+        found_in(load_model(name), (images, classes)) for name in ("demo", "demo-clean")
+    )
+    effects = {one.class_index: one.effect for one in found}
+    planted = found[LABELS.index(PLANTED)]
+    assert planted.effect >= 1
+    assert planted.p_value <= 0.01
+    assert {image - planted.class_index * 16 for image in planted.images} <= set(range(5))
+    assert sorted(effects.values())[-2] < 1
+    assert all(one.effect < 1 for one in clean)
