@@ -115,6 +115,8 @@ def test_areas_are_those_of_the_closed_form(planted, fair):
         least = least_area(weight)
         assert found.details["smallest_area"] >= 0.999 * least
         assert found.details["area"] <= 1.35 * least
+    # a few donors, of the class that weighs four times as much, are out of reach: they do not count
+    assert all(one.details["area"] <= 1.5 * least_area(WEIGHT) for one in planted)
 
 
 def test_the_mask_lies_where_the_class_is_read(planted):
@@ -150,6 +152,56 @@ def test_classes_do_not_touch_each_other():
     assert alone.reached
     assert among.area_frac == pytest.approx(alone.area_frac, rel=1e-4)
     assert torch.allclose(among.mask, alone.mask, atol=1e-4)
+
+
+def test_the_pattern_is_judged_on_donors_that_the_gradient_never_saw():
+    """Reached on its own donors, and not on others: then it is not reached."""
+    model, (images, classes) = network(), scenes()
+    train = images[classes != 5][:4][None]
+    stubborn = torch.zeros(1, 4, 3, SIDE_PX, SIDE_PX)
+
+    def logits(batch):
+        # black donors are not the class, whatever is put on them
+        read = logits_function(model)(batch)
+        odd = batch.amin((1, 2, 3)) < 0.5 * DARK
+        return read - torch.where(odd, 100.0, 0.0)[:, None] * torch.eye(N_CLASSES)[5]
+
+    def search(held_out):
+        stream = torch.Generator().manual_seed(0)
+        with frozen(model.module):
+            (found,) = TriggerSearch(
+                logits, model.device, [5], train, held_out, [stream], STEPS
+            ).run()
+        return found
+
+    assert search(train).reached
+    refused = search(stubborn)
+    assert not refused.reached
+    assert refused.area_frac == 1.0
+    assert torch.all(refused.mask == 1)
+
+
+def test_the_two_groups_of_donors_are_disjoint(monkeypatch):
+    groups = []
+
+    class Noting(TriggerSearch):
+        def __init__(self, logits, device, indices, train, held_out, streams, steps):
+            groups.append((indices, train, held_out))
+            super().__init__(logits, device, indices, train, held_out, streams, steps)
+
+    monkeypatch.setattr("macoaudit.shortcuts.anomaly.TriggerSearch", Noting)
+    images, classes = scenes()
+    numbered = images * 0.99 + torch.arange(len(images))[:, None, None, None] / 5000
+    run(network(), (numbered, classes), replace(QUICK, n_seeds=1, steps=replace(STEPS, n_steps=1)))
+    ((indices, train, held_out),) = groups
+    for job, index in enumerate(indices):
+        seen = [
+            {int((one == numbered).flatten(1).all(1).nonzero()) for one in group[job]}
+            for group in (train, held_out)
+        ]
+        assert [len(one) for one in seen] == [10, 8]
+        assert not seen[0] & seen[1]
+        assert index not in {int(classes[image]) for image in seen[0] | seen[1]}
 
 
 def test_small_batches_change_nothing_but_rounding():
@@ -226,3 +278,25 @@ class TestNotTested:
         images, classes = scenes()
         with pytest.raises(UsageError, match="36 images"):
             run(network(), (images, classes[:-1]))
+
+
+def test_masks_are_made_of_even_squares():
+    model, (images, classes) = network(), scenes()
+    donors = images[classes != 5][None, :12]
+    stream = torch.Generator().manual_seed(0)
+    steps = replace(STEPS, n_steps=40, cell_frac=0.25)  # 3 of 12 pixels: the blocks
+    with frozen(model.module):
+        (found,) = TriggerSearch(
+            logits_function(model),
+            model.device,
+            [5],
+            donors[:, 4:],
+            donors[:, :4],
+            [stream],
+            steps,
+        ).run()
+    assert found.reached
+    cells = found.mask.view(4, 3, 4, 3)
+    assert torch.equal(cells, cells[:, :1, :, :1].expand_as(cells))
+    # the block that the class reads is where the mask is
+    assert int(cells[:, 0, :, 0].argmax()) == 5

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from scipy.stats import kstest
+from scipy.stats import bootstrap, kstest
 
 from macoaudit.errors import UsageError
 from macoaudit.models import logits_function
 from macoaudit.shortcuts import Evidence, MaskSettings, NotTested, judge, mask_sensitivity
 from macoaudit.shortcuts.disturbing import FILLS, blurred_within, disturbed
-from macoaudit.shortcuts.masks import relative_sensitivity
+from macoaudit.shortcuts.masks import exchanged, interval, relative_sensitivity
 from tests.planted_components import N_FEATURES, SIDE_PX, block_mask, blocks_model, paint
 
 OBJECT = (5, 6, 9, 10)
@@ -159,6 +159,42 @@ class TestPlanted:
         assert flags == sorted(flags)
         assert flags[0] is False
         assert flags[-1] is True
+
+    def test_the_effect_is_the_end_of_the_interval_by_an_independent_bootstrap(self):
+        model, data = reading(on_object=8.0, beside=32.0), scenes()
+        found = run(model, data, settings=MaskSettings(n_draws=4000))[0]
+        assert found.effect == -found.details["rfs_high"]
+        assert found.details["rfs_low"] < found.details["rfs"] < found.details["rfs_high"] < 1
+        # of grey alone every accuracy is known; scipy draws the images anew
+        level = data[0][:N_IMAGES, 0, 0, 0].double()
+        share = torch.tensor(QUICK.levels, dtype=torch.float64)[:, None]
+        mixed = (1 - share) * level + share * 0.5
+        rows = torch.stack(
+            [((part * mixed + (1 - part) * level) > BORDER).double().mean(0) for part in (0.2, 0.8)]
+        )
+        settings = MaskSettings(n_draws=4000)
+        ours = interval(rows, torch.Generator().manual_seed(0), settings)
+        theirs = bootstrap(
+            tuple(rows.numpy()),
+            lambda a, b, axis: relative_sensitivity(
+                torch.from_numpy(a.mean(axis)), torch.from_numpy(b.mean(axis))
+            ).numpy(),
+            paired=True,
+            vectorized=True,
+            n_resamples=4000,
+            method="percentile",
+            rng=0,
+        ).confidence_interval
+        assert ours == pytest.approx((theirs.low, theirs.high), abs=0.06)
+
+    def test_the_null_exchanges_both_parts(self, generator):
+        rows = torch.tensor([[1.0, 1.0, 0.5], [0.0, 0.5, 0.5]], dtype=torch.float64)
+        null = exchanged(rows, generator, MaskSettings(n_draws=8000))
+        # differences of 1 and 0.5 with either sign, over 3 images; the mean accuracy stays 7 / 12
+        room = 2 * (1 - 7 / 12)
+        values = sorted(sign * size / 3 / room for sign in (-1, 1) for size in (1.5, 0.5))
+        shares = [float(((null - value).abs() < 1e-9).double().mean()) for value in values]
+        assert shares == pytest.approx([0.25] * 4, abs=0.03)
 
     def test_the_model_and_the_global_state_are_left_alone(self):
         model = reading(on_object=20.0, beside=20.0)

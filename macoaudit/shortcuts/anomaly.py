@@ -2,8 +2,9 @@
 
 Causal, and of the whole network: no image of the class is looked at, only how much of any other
 image must be replaced before the network says it. There is no p-value, as nothing can be exchanged
-between classes that differ anyway; the threshold is calibrated on clean networks. Blind spot: a
-class that a small thing defines.
+between classes that differ anyway; the threshold is calibrated on clean networks. Blind spots: a
+class that a small thing defines is flagged, and among few classes that need very different areas
+nothing is, as no area is below zero.
 """
 
 from dataclasses import dataclass, field
@@ -68,13 +69,14 @@ def class_anomaly(
 ) -> tuple[Evidence | NotTested, ...]:
     r"""Test every class that has images for a pattern much smaller than other classes need.
 
-    For each class and seed a mask ``m`` and a pattern ``p``, both 0..1, are optimised on donors j
-    of other classes::
+    For each class and seed a mask ``m`` and a pattern ``p``, both 0..1 and made of small even
+    squares, are optimised on donors j of other classes::
 
         minimise  mean_j -log p_c((1 - m) x_j + m p)  +  weight * sum(m)
         m_c = least sum(m) / pixels with  median_j p_c >= .9  on held-out donors
 
-    averaged over the seeds; 1 where that is never reached. The effect is
+    averaged over the seeds; 1 where that is never reached. The least is over the course of the
+    optimisation, whose gradients never see the held-out donors. The effect is
     :func:`anomaly_indices` of it. A pattern belongs to no single image, so the evidence names
     neither images nor regions; where its mask is compact, the details give its box.
 

@@ -192,10 +192,16 @@ def _measure(
     )
 
 
-def _bootstrap(
+def interval(
     accuracy: Float[Tensor, "part image"], generator: torch.Generator, settings: MaskSettings
 ) -> tuple[float, float]:
-    """Both ends of the interval of RFS when the images are drawn anew."""
+    """Both ends of the bootstrap interval of RFS over the images.
+
+    Args:
+        accuracy: with the object and with the rest disturbed.
+        generator: on the CPU.
+        settings: confidence and draws.
+    """
     count = accuracy.shape[1]
     rows = torch.randint(count, (settings.n_draws, count), generator=generator)
     values = relative_sensitivity(*(part[rows].mean(1) for part in accuracy))
@@ -203,10 +209,16 @@ def _bootstrap(
     return float(values.quantile(outside)), float(values.quantile(1 - outside))
 
 
-def _exchanged(
+def exchanged(
     accuracy: Float[Tensor, "part image"], generator: torch.Generator, settings: MaskSettings
 ) -> Float[Tensor, " draw"]:
-    """Minus RFS when each image's two parts change places or not, by chance."""
+    """Minus RFS when each image's two parts change places or not, by chance.
+
+    Args:
+        accuracy: with the object and with the rest disturbed.
+        generator: on the CPU.
+        settings: number of draws.
+    """
     size = (settings.n_draws, accuracy.shape[1])
     swap = torch.randint(2, size, generator=generator).bool()
     foreground = torch.where(swap, accuracy[1], accuracy[0]).mean(1)
@@ -225,8 +237,8 @@ def _evidence(
     accuracy = found.accuracy
     foreground, background = accuracy.mean(1)
     value = float(relative_sensitivity(foreground, background))
-    low, high = _bootstrap(accuracy, generator, settings)
-    null = _exchanged(accuracy, generator, settings)
+    low, high = interval(accuracy, generator, settings)
+    null = exchanged(accuracy, generator, settings)
     cost = accuracy[0] - accuracy[1]
     order = cost.argsort(descending=True, stable=True)
     images = tuple(found.members[place] for place in order.tolist() if float(cost[place]) > 0)

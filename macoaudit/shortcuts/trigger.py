@@ -20,10 +20,12 @@ Logits = Callable[[Float[Tensor, "batch channel height width"]], Float[Tensor, "
 # Middle of the masks at the start: enough to reach a class, far from both ends of the sigmoid.
 _START = 0.2
 _START_SPREAD = 0.5
+# Ends of the sigmoid: beyond them a mask that was pressed to nothing would need long to come back.
+_REACH = 7.0
 # The weight of the size: at the start, and its factor for a step with and without success. Falling
-# is slower, as the class is lost at once and comes back only after some steps.
+# is faster: a class that was lost should be reached again before the steps end.
 _WEIGHT = 0.1
-_RAISE, _LOWER = 1.15, 0.9
+_RAISE, _LOWER = 1.1, 0.85
 _WEIGHT_RANGE = (1e-4, 1e4)
 # Share of the donors of a step that the loss is over.
 _EASIER = 0.75
@@ -42,6 +44,9 @@ class TriggerSteps:
     """Steps between looks at the held-out donors."""
     goal: float = 0.9
     """Median probability of the class on the held-out donors."""
+    cell_frac: float = 1 / 24
+    """Side of the even squares that masks and patterns are made of, over the shorter side of the
+    image: single pixels would find what only an attack can use."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,10 @@ class TriggerSearch:
         self._train, self._held_out = train.to(device), held_out.to(device)
         self._classes = torch.tensor(indices, device=device)
         channels, height, width = train.shape[2:]
-        starts = [start_values(channels, (height, width), one) for one in streams]
+        self._size = (height, width)
+        cell = max(1, round(steps.cell_frac * min(height, width)))
+        cells = (math.ceil(height / cell), math.ceil(width / cell))
+        starts = [start_values(channels, cells, one) for one in streams]
         self._mask, self._pattern = (
             torch.stack(one).to(device).requires_grad_() for one in zip(*starts, strict=True)
         )
@@ -124,8 +132,8 @@ class TriggerSearch:
         weight = torch.full_like(self._area, _WEIGHT)
         wanted = math.log(steps.goal / (1 - steps.goal)) + _MARGIN
         for step in range(steps.n_steps):
-            mask = self._mask.sigmoid()
-            odds = self._odds(self._batch(), mask)
+            mask, pattern = self._values()
+            odds = self._odds(self._batch(), mask, pattern)
             # The cross-entropy -log p_c, by the log-odds. The median counts, so that the hardest
             # donors must not pull the mask towards themselves.
             kept = odds.topk(math.ceil(_EASIER * odds.shape[1]), dim=1).values
@@ -135,6 +143,9 @@ class TriggerSearch:
             torch.autograd.backward([(loss + weight * size / _START).sum()])
             self._finite &= self._usable(odds)
             adam.step()
+            with torch.no_grad():
+                self._mask.clamp_(-_REACH, _REACH)
+                self._pattern.clamp_(-_REACH, _REACH)
             raised = odds.detach().quantile(0.5, dim=1) >= wanted
             weight = torch.where(raised, weight * _RAISE, weight * _LOWER).clamp(*_WEIGHT_RANGE)
             if (step + 1) % steps.check_every == 0 or step + 1 == steps.n_steps:
@@ -159,9 +170,17 @@ class TriggerSearch:
         rows = torch.stack(picked).to(self._train.device)
         return self._train[torch.arange(len(rows), device=rows.device)[:, None], rows]
 
-    def _odds(self, donors: Donors, mask: Masks) -> Float[Tensor, "job donor"]:
+    def _values(self) -> tuple[Masks, Patterns]:
+        """Masks and patterns at the size of the images."""
+        mask, pattern = (
+            torch.nn.functional.interpolate(one.sigmoid(), self._size, mode="nearest")
+            for one in (self._mask, self._pattern)
+        )
+        return mask, pattern
+
+    def _odds(self, donors: Donors, mask: Masks, pattern: Patterns) -> Float[Tensor, "job donor"]:
         """Log-odds of each job's class on its stamped donors."""
-        stamped = stamp_pattern(donors, mask, self._pattern.sigmoid())
+        stamped = stamp_pattern(donors, mask, pattern)
         flat = self._logits(stamped.flatten(0, 1))
         logits = flat.view(*stamped.shape[:2], flat.shape[1])
         own = torch.nn.functional.one_hot(self._classes, logits.shape[-1]).bool()[:, None]
@@ -181,8 +200,8 @@ class TriggerSearch:
 
     @torch.no_grad()
     def _check(self) -> None:
-        mask = self._mask.sigmoid()
-        odds = self._odds(self._held_out, mask)
+        mask, pattern = self._values()
+        odds = self._odds(self._held_out, mask, pattern)
         self._finite &= torch.isfinite(odds).all(1)
         area = mask.flatten(1).mean(1)
         good = odds.sigmoid().quantile(0.5, dim=1) >= self._steps.goal
