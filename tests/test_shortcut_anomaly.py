@@ -9,7 +9,7 @@ import torch
 from macoaudit.errors import UsageError
 from macoaudit.models import frozen, logits_function
 from macoaudit.shortcuts import AnomalySettings, NotTested, TriggerSteps, class_anomaly
-from macoaudit.shortcuts.anomaly import anomaly_indices
+from macoaudit.shortcuts.anomaly import anomaly_indices, log_indices
 from macoaudit.shortcuts.trigger import TriggerSearch, stamp_pattern
 from tests.planted import loaded
 from tests.planted_components import (
@@ -91,6 +91,12 @@ def test_indices_by_hand():
     areas = torch.tensor([0.1, 0.2, 0.2, 0.2, 0.2], dtype=torch.float64)
     assert float(anomaly_indices(areas)[0]) == pytest.approx(5)
     assert torch.allclose(anomaly_indices(3 * areas), anomaly_indices(areas))
+    # powers of 2 around 1: logarithms 0, 1, 2 each way, MAD log 2
+    powers = torch.tensor([0.25, 0.5, 1, 2, 4], dtype=torch.float64)
+    assert log_indices(powers).tolist() == pytest.approx(
+        [turn / 1.4826 for turn in (2, 1, 0, -1, -2)]
+    )
+    assert torch.allclose(log_indices(3 * powers), log_indices(powers))
 
 
 def test_the_class_with_a_small_trigger_stands_out(planted):

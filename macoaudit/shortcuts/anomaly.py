@@ -59,6 +59,18 @@ def anomaly_indices(areas: Float[Tensor, " class"]) -> Float[Tensor, " class"]:
     return (middle - areas) / torch.maximum(spread, _LEAST_SPREAD * middle)
 
 
+def log_indices(areas: Float[Tensor, " class"]) -> Float[Tensor, " class"]:
+    """The same of the logarithms, whose deviations below the median are not bounded by zero.
+
+    Args:
+        areas: m, above 0.
+    """
+    logs = areas.log()
+    middle = logs.quantile(0.5)
+    spread = _MAD_TO_SD * (logs - middle).abs().quantile(0.5)
+    return (middle - logs) / spread.clamp_min(_LEAST_SPREAD)
+
+
 def class_anomaly(
     model: LoadedModel,
     image_01: Images,
@@ -77,8 +89,9 @@ def class_anomaly(
 
     averaged over the seeds; 1 where that is never reached. The least is over the course of the
     optimisation, whose gradients never see the held-out donors. The effect is
-    :func:`anomaly_indices` of it. A pattern belongs to no single image, so the evidence names
-    neither images nor regions; where its mask is compact, the details give its box.
+    :func:`anomaly_indices` of it; the details give :func:`log_indices` as well. A pattern belongs
+    to no single image, so the evidence names neither images nor regions; where its mask is compact,
+    the details give its box.
 
     Args:
         model: the network; it is left as it was found.
@@ -169,37 +182,48 @@ def _search(
     return found
 
 
+def _reasons(
+    found: dict[int, list[Trigger]], skipped: dict[int, str], settings: AnomalySettings
+) -> dict[int, str]:
+    """Classes that nothing can be said of, and why."""
+    broken = "the network gave numbers or gradients that are not finite"
+    reasons = skipped | {
+        index: broken
+        for index, triggers in found.items()
+        if not all(one.finite for one in triggers)
+    }
+    compared = [index for index in found if index not in reasons]
+    reached = sum(any(one.reached for one in found[index]) for index in compared)
+    if len(compared) < settings.min_classes:
+        why = f"{len(compared)} classes have a pattern, {settings.min_classes} are needed"
+    elif 2 * reached <= len(compared):
+        # Most areas would be 1, and every class that was reached would stand out.
+        why = (
+            f"only {reached} of {len(compared)} classes were ever seen with a probability of "
+            f"{settings.steps.goal}: more steps would be needed"
+        )
+    else:
+        return reasons
+    return dict.fromkeys(compared, why) | reasons
+
+
 def _results(
     found: dict[int, list[Trigger]],
     skipped: dict[int, str],
     streams: dict[int, torch.Generator],
     settings: AnomalySettings,
 ) -> tuple[Evidence | NotTested, ...]:
-    reasons = dict(skipped)
-    for index, triggers in found.items():
-        if not all(one.finite for one in triggers):
-            reasons[index] = "the network gave numbers or gradients that are not finite"
+    reasons = _reasons(found, skipped, settings)
     compared = [index for index in found if index not in reasons]
-    goal = settings.steps.goal
-    reached = sum(any(one.reached for one in found[index]) for index in compared)
-    if len(compared) < settings.min_classes:
-        why = f"{len(compared)} classes have a pattern, {settings.min_classes} are needed"
-        reasons = dict.fromkeys(compared, why) | reasons
-    elif 2 * reached <= len(compared):
-        # Most areas would be 1, and every class that was reached would stand out.
-        why = (
-            f"only {reached} of {len(compared)} classes were ever seen with a probability of {goal}"
-            ": more steps would be needed"
-        )
-        reasons = dict.fromkeys(compared, why) | reasons
-    areas = torch.tensor(
-        [[one.area_frac for one in found[index]] for index in compared], dtype=torch.float64
-    )
-    effects = anomaly_indices(areas.mean(1)).tolist() if compared else []
-    median = float(areas.mean(1).quantile(0.5)) if compared else 1.0
+    if not compared:
+        return tuple(NotTested("anomaly", index, reasons[index]) for index in streams)
+    areas = [[one.area_frac for one in found[index]] for index in compared]
+    means = torch.tensor(areas, dtype=torch.float64).mean(1)
+    median = float(means.quantile(0.5))
+    indices = torch.stack([anomaly_indices(means), log_indices(means)], 1).tolist()
     made = {
-        index: _evidence(index, found[index], effect, median, settings)
-        for index, effect in zip(compared, effects, strict=True)
+        index: _evidence(index, found[index], effect, median, by_logs, settings)
+        for index, (effect, by_logs) in zip(compared, indices, strict=True)
     }
     return tuple(
         NotTested("anomaly", index, reasons[index]) if index in reasons else made[index]
@@ -208,7 +232,12 @@ def _results(
 
 
 def _evidence(
-    index: int, triggers: list[Trigger], effect: float, median: float, settings: AnomalySettings
+    index: int,
+    triggers: list[Trigger],
+    effect: float,
+    median: float,
+    by_logs: float,
+    settings: AnomalySettings,
 ) -> Evidence:
     areas = torch.tensor([one.area_frac for one in triggers], dtype=torch.float64)
     return Evidence(
@@ -223,6 +252,7 @@ def _evidence(
         details={
             "area": float(areas.mean()),
             "area_of_the_median_class": median,
+            "index_of_log_areas": by_logs,
             "smallest_area": float(areas.min()),
             "largest_area": float(areas.max()),
             "n_seeds": float(len(triggers)),
