@@ -20,9 +20,9 @@ from macoaudit.drawing_config import (
     VisualizeConfig,
     drawing_settings,
 )
-from macoaudit.errors import UsageError
-from macoaudit.gallery import class_drivers, driver_goal, linear_head, run_gallery
-from macoaudit.models import LoadedModel, load_model
+from macoaudit.errors import LayerError, UsageError
+from macoaudit.gallery import class_drivers, driver_goal, run_gallery
+from macoaudit.models import LoadedModel, linear_head, load_model
 from macoaudit.pipeline import Progress
 from macoaudit.preprocessing import Preprocessing
 from macoaudit.results import ClassDrivers, Skipped
@@ -296,9 +296,8 @@ class TestDrivers:
         assert "something else stands before the classes" in found.reason
         model = load_model("demo")
         model.module.fc = nn.Sequential(model.module.fc)
-        head = linear_head(model)
-        assert isinstance(head, Skipped)
-        assert "no single linear layer" in head.reason
+        with pytest.raises(LayerError, match=r"no single linear layer \(Sequential\)"):
+            linear_head(model)
 
 
 REFUSED = (

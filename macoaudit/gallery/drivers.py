@@ -4,45 +4,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from macoaudit.errors import LayerError
 from macoaudit.inversion import whole_view
 from macoaudit.models import (
     PENULTIMATE,
     LoadedModel,
     activation_function,
     frozen,
+    head_mismatch,
     logits_function,
-    resolve_layer,
 )
 from macoaudit.results import ClassDrivers, DrivingChannel, Skipped
 from macoaudit.targets import Target, Term, WeightedSum
 from macoaudit.visualization.records import visualization_id
-
-# Logits computed here and by the network differ by rounding alone where the classifier is linear.
-_TOLERANCE = 1e-3
-
-
-def linear_head(model: LoadedModel) -> nn.Linear | Skipped:
-    """Find the linear layer that turns the penultimate vector into logits.
-
-    Args:
-        model: the network.
-
-    Returns:
-        The layer, or why there is none that can be told apart.
-    """
-    try:
-        part = resolve_layer(model, PENULTIMATE).part
-    except LayerError as error:
-        return Skipped("driving channels", f"{model.name}: {error}")
-    if part is None:
-        classifier = getattr(model.module, "get_classifier", None)
-        part = classifier() if callable(classifier) else None
-    if not isinstance(part, nn.Linear) or part.out_features != model.num_classes:
-        kind = type(part).__name__
-        reason = f"the classifier of {model.name} is no single linear layer ({kind})"
-        return Skipped("driving channels", reason)
-    return part
 
 
 def class_drivers(
@@ -63,7 +36,7 @@ def class_drivers(
 
     Args:
         model: the network; it is left as it was found.
-        head: its classifier, from :func:`linear_head`.
+        head: its classifier, from :func:`macoaudit.models.linear_head`.
         index: the class ``k``.
         image_01: pictures of the class, values 0..1.
         count: channels wanted; only positive contributions count.
@@ -109,20 +82,13 @@ def _decompose(
     seen = whole_view(image_01.to(model.device), model.preprocessing.input_size)
     with frozen(model.module), torch.no_grad():
         rows = activation_function(model, PENULTIMATE)(seen).flatten(1).double().cpu()
-        logits = logits_function(model)(seen)[:, index].double().cpu()
+        logits = logits_function(model)(seen).double().cpu()
+    reason = head_mismatch(head, rows, logits)
+    if reason is not None:
+        return Skipped("driving channels", reason)
     weight = head.weight.detach().double().cpu()[index]
     bias = 0.0 if head.bias is None else float(head.bias.detach()[index])
-    if rows.shape[1] != len(weight):
-        reason = f"the classifier takes {len(weight)} numbers, {PENULTIMATE} has {rows.shape[1]}"
-        return Skipped("driving channels", reason)
-    rebuilt = rows @ weight + bias
-    if not torch.allclose(rebuilt, logits, rtol=_TOLERANCE, atol=_TOLERANCE):
-        reason = (
-            f"weights times activations give {float(rebuilt[0]):.4g} for class {index}, the "
-            f"network {float(logits[0]):.4g}: something else stands before the classes"
-        )
-        return Skipped("driving channels", reason)
-    return rows, weight, bias, logits
+    return rows, weight, bias, logits[:, index]
 
 
 def driver_goal(channel: int, activation: float) -> WeightedSum:

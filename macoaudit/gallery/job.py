@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, field, replace
 
 from macoaudit import __version__
 from macoaudit.drawing_config import GalleryConfig
-from macoaudit.errors import ReportError
+from macoaudit.errors import LayerError, ReportError
 from macoaudit.gallery.concepts import class_concepts
-from macoaudit.gallery.drivers import class_drivers, driver_goal, linear_head
-from macoaudit.models import LOGITS, PENULTIMATE, Reading, require_classes
+from macoaudit.gallery.drivers import class_drivers, driver_goal
+from macoaudit.models import LOGITS, PENULTIMATE, Reading, linear_head, require_classes
 from macoaudit.pipeline import Clock, Progress, require_outside, volatile_facts
 from macoaudit.report.gallery_concepts import concept_sections
 from macoaudit.report.gallery_site import write_gallery
@@ -169,9 +169,10 @@ class _Work:
         if not self.config.n_channels:
             self.skipped.append(Skipped("driving channels", "turned off with --channels 0"))
             return
-        head = linear_head(self.setup.model)
-        if isinstance(head, Skipped):
-            self.skipped.append(head)
+        try:
+            head = linear_head(self.setup.model)
+        except LayerError as error:
+            self.skipped.append(Skipped("driving channels", str(error)))
             return
         began = time.perf_counter()
         pictures = run_pictures(self.folder, self.setup.model.preprocessing)

@@ -17,6 +17,7 @@ from macoaudit.models.grids import (
     grid_function,
     grid_of,
 )
+from macoaudit.models.head import head_mismatch, linear_head
 from macoaudit.models.hub import REMEDIES, hub_reachable
 from macoaudit.models.labels import imagenet_ids, imagenet_names
 from macoaudit.models.layers import (
@@ -67,10 +68,12 @@ __all__ = [
     "frozen",
     "grid_function",
     "grid_of",
+    "head_mismatch",
     "hub_reachable",
     "imagenet_ids",
     "imagenet_names",
     "import_timm",
+    "linear_head",
     "list_layers",
     "load_model",
     "logits_function",

@@ -1,11 +1,21 @@
 """What the network makes of many images: logits in batches, on the CPU, the network left alone."""
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from macoaudit.errors import UsageError
-from macoaudit.models import LoadedModel, frozen, logits_function
+from macoaudit.errors import LayerError, UsageError
+from macoaudit.models import (
+    PENULTIMATE,
+    LoadedModel,
+    activations_and_logits,
+    frozen,
+    head_mismatch,
+    linear_head,
+    logits_function,
+)
 
 Images = Float[Tensor, "image channel height width"]
 # An axis of its own: that there is one class an image is checked, with a message.
@@ -28,6 +38,48 @@ def read_logits(
         read = logits_function(model)
         rows = [read(part.to(model.device)).cpu() for part in torch.split(image_01, batch_size)]
     return torch.cat(rows).double()
+
+
+@dataclass(frozen=True)
+class HeadReading:
+    """What a linear classifier takes and gives, in float64 on the CPU."""
+
+    weight: Float[Tensor, "classes channel"]
+    features: Float[Tensor, "image channel"]
+    """Penultimate vectors."""
+    logits: Float[Tensor, "image classes"]
+
+
+def read_head(
+    model: LoadedModel, image_01: Images, batch_size: int = BATCH_SIZE
+) -> HeadReading | str:
+    """Read the penultimate vectors of many images, and make sure that the classifier is linear.
+
+    Args:
+        model: the network; it is left as it was found.
+        image_01: at the network's size, values 0..1.
+        batch_size: images in one forward pass.
+
+    Returns:
+        The reading, or why a logit is not ``w_c`` times the vector plus a constant.
+    """
+    try:
+        head = linear_head(model)
+    except LayerError as error:
+        return str(error)
+    rows, values = [], []
+    with frozen(model.module), torch.no_grad():
+        both = activations_and_logits(model, PENULTIMATE)
+        for part in torch.split(image_01, batch_size):
+            vectors, given = both(part.to(model.device))
+            rows.append(vectors.flatten(1).cpu().double())
+            values.append(given.cpu().double())
+    features, logits = torch.cat(rows), torch.cat(values)
+    if not bool(torch.isfinite(features).all() and torch.isfinite(logits).all()):
+        return "features or logits are not finite"
+    reason = head_mismatch(head, features, logits)
+    weight = head.weight.detach().cpu().double()
+    return HeadReading(weight, features, logits) if reason is None else reason
 
 
 def log_odds(logits: Float[Tensor, "image classes"], index: int) -> Float[Tensor, " image"]:
