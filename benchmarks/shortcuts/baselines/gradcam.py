@@ -141,7 +141,7 @@ def by_gradcam(
     size = image_01.shape[-2:]
     coarse = grad_cam(model, image_01, classes)
     maps = F.interpolate(coarse[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
-    edge = periphery(maps)
+    edge = periphery(coarse)
     scores: Values = np.array(
         [
             float(edge[classes == c].mean()) + concentration(coarse[classes == c])

@@ -116,7 +116,7 @@ def reverse_triggers(
             size = mask.sum((1, 2, 3))
             wrong = F.cross_entropy(logits, target, reduction="none").view(n, -1).mean(1)
             optimizer.zero_grad(set_to_none=True)
-            (wrong + costs.value * size).sum().backward()
+            (wrong + costs.value * size).sum().backward()  # type: ignore[no-untyped-call]
             works = (logits.argmax(1) == target).view(n, -1).float().mean(1) >= SUCCESS
             better = works & (size.detach() < best_size)
             best = torch.where(better[:, None, None], mask.detach()[:, 0], best)
