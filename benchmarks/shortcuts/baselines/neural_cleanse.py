@@ -13,6 +13,7 @@ and no early stop. The index is signed, so that classes with large masks rank la
 Eight classes are few for a median absolute deviation; the paper has 10 to 2622.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,10 @@ REGION_FROM = 0.5
 """Of a mask's own maximum."""
 
 Masks = Float[Tensor, "classes height width"]
+Planes = Float[Tensor, "classes planes height width"]
+"""A mask and the channels of a pattern."""
+Donors = Float[Tensor, "classes donors channel height width"]
+Logits = Float[Tensor, "shown classes"]
 
 
 @dataclass
@@ -63,7 +68,7 @@ class _Costs:
 
 def _donors(
     image_01: Images, classes: Classes, n_classes: int, generator: torch.Generator
-) -> Float[Tensor, "classes donors channel height width"]:
+) -> Donors:
     """Draw pictures of other classes for every class."""
     drawn = []
     for c in range(n_classes):
@@ -78,12 +83,22 @@ def _unit(raw: Tensor) -> Tensor:
     return raw.tanh() / 2 + 0.5
 
 
+def _tried(
+    logits_of: Callable[[Images], Logits], unit: Planes, donors: Donors
+) -> tuple[Float[Tensor, " classes"], Bool[Tensor, " classes"]]:
+    """Put each class's trigger on its pictures: mean cross entropy, and whether it works."""
+    mask, pattern = unit[:, None, :1], unit[:, None, 1:]
+    shown = (1 - mask) * donors + mask * pattern
+    n, count = shown.shape[:2]
+    target = torch.arange(n).repeat_interleave(count)
+    logits = logits_of(shown.flatten(0, 1))
+    wrong = F.cross_entropy(logits, target, reduction="none").view(n, count).mean(1)
+    hits = (logits.argmax(1) == target).view(n, count).float().mean(1)
+    return wrong, hits >= SUCCESS
+
+
 def reverse_triggers(
-    model: LoadedModel,
-    image_01: Images,
-    classes: Classes,
-    generator: torch.Generator,
-    n_steps: int = STEPS,
+    model: LoadedModel, image_01: Images, classes: Classes, generator: torch.Generator
 ) -> Masks:
     """Find a small mask for every class with which a pattern leads to it.
 
@@ -92,7 +107,6 @@ def reverse_triggers(
         image_01: (n, 3, height, width), values 0..1.
         classes: (n,).
         generator: source of the first masks and patterns, and of the batches.
-        n_steps: Adam steps.
 
     Returns:
         Masks 0..1, (classes, height, width).
@@ -103,28 +117,22 @@ def reverse_triggers(
     raw = torch.atanh((start * 2 - 1).clamp(-0.999, 0.999)).requires_grad_(True)
     optimizer = torch.optim.Adam([raw], RATE, betas=BETAS)
     costs = _Costs(torch.full((n,), FIRST_COST), torch.zeros(n), torch.zeros(n))
-    best, best_size = _unit(raw.detach())[:, 0], torch.full((n,), torch.inf)
+    best, best_size = torch.empty(n, height, width), torch.full((n,), torch.inf)
     with frozen(model.module):
         logits_of = logits_function(model)
-        for _ in range(n_steps):
-            unit = _unit(raw)
-            mask, pattern = unit[:, :1], unit[:, 1:]
-            donors = _donors(image_01, classes, n, generator)
-            shown = (1 - mask[:, None]) * donors + (mask * pattern)[:, None]
-            target = torch.arange(n).repeat_interleave(shown.shape[1])
-            logits = logits_of(shown.flatten(0, 1))
-            size = mask.sum((1, 2, 3))
-            wrong = F.cross_entropy(logits, target, reduction="none").view(n, -1).mean(1)
+        for _ in range(STEPS):
+            unit, donors = _unit(raw), _donors(image_01, classes, n, generator)
+            wrong, works = _tried(logits_of, unit, donors)
+            size = unit[:, 0].sum((1, 2))
             optimizer.zero_grad(set_to_none=True)
             (wrong + costs.value * size).sum().backward()  # type: ignore[no-untyped-call]
-            works = (logits.argmax(1) == target).view(n, -1).float().mean(1) >= SUCCESS
             better = works & (size.detach() < best_size)
-            best = torch.where(better[:, None, None], mask.detach()[:, 0], best)
-            best_size = torch.where(better, size.detach(), best_size)
+            best[better], best_size[better] = unit.detach()[better, 0], size.detach()[better]
             optimizer.step()
             costs.update(works)
-    last = _unit(raw.detach())[:, 0]
-    return torch.where(best_size.isfinite()[:, None, None], best, last)
+    never = best_size.isinf()
+    best[never] = _unit(raw.detach())[never, 0]
+    return best
 
 
 def anomaly_index(sizes: Values) -> Values:

@@ -46,7 +46,7 @@ class BaselineResult:
 Baseline = Callable[[LoadedModel, Images, Classes, torch.Generator], BaselineResult]
 
 
-def check_pictures(model: LoadedModel, image_01: Images, classes: Classes) -> None:
+def check_pictures(model: LoadedModel, image_01: Images, classes: Int[Tensor, " given"]) -> None:
     """Refuse pictures that the baselines cannot be compared on.
 
     Raises:
