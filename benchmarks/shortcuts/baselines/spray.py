@@ -12,7 +12,8 @@ to Anders et al. 2022, who use a Fisher discriminant.
 
 Flag: ShortKit-ML's rules need clusters of several labels, so they are applied as there, to the maps
 of all pictures clustered at once. A cluster of less than 5 % with purity of at least 0.8 flags its
-majority class, and so does focus of at least 0.6 with that purity. Silhouette of at least 0.3 with
+majority class, and so does mean focus of at least 0.6 with that purity (here in one cluster; there
+the two maxima may come from different ones, which names no class). Silhouette of at least 0.3 with
 mean purity below 0.6 concerns the network as a whole and flags every class.
 
 Blind spot of the score: a cue in every picture of a class leaves one way of deciding.
