@@ -22,19 +22,19 @@ from macoaudit.shortcuts.nulls import rank_p, stratified_test
 from macoaudit.shortcuts.reading import Classes, Images, check_input, class_generators, read_logits
 from macoaudit.shortcuts.records import Evidence, NotTested, summary
 
-# Below this share of full scale a magnitude is rounding, and its logarithm noise.
-_FLOOR = 1e-4
+# Magnitudes of the rounding of 8-bit pixels are 1 / (255 sqrt(12 n)); below, logarithms are noise.
+_ROUNDING = 1 / (255 * 12**0.5)
 # Gains beyond this factor come from empty frequencies, not from a cue.
-_MAX_LOG_GAIN = 3.0
+_MAX_LOG_GAIN = 5.0
 
 
 @dataclass(frozen=True)
 class FilterSettings:
     """How spectra are transferred; the defaults are those that the benchmark fitted."""
 
-    threshold: float = 0.25
+    threshold: float = 0.15
     """Mean rise of the class's probability."""
-    recurrence_threshold: float = 0.80
+    recurrence_threshold: float = 0.70
     """Area under the ROC of the filter's projection, images of the class against the others."""
     n_controls: int = 12
     """Filters of random groups of images, for each class."""
@@ -47,7 +47,8 @@ class FilterSettings:
 
 def log_magnitudes(image_01: Images) -> Float[Tensor, "image channel row column"]:
     """Logarithm of the magnitudes of the real Fourier transform, one colour at a time."""
-    return torch.fft.rfft2(image_01.double(), norm="forward").abs().clamp_min(_FLOOR).log()
+    floor = _ROUNDING / (image_01.shape[-2] * image_01.shape[-1]) ** 0.5
+    return torch.fft.rfft2(image_01.double(), norm="forward").abs().clamp_min(floor).log()
 
 
 def log_gain(

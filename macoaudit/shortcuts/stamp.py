@@ -1,267 +1,217 @@
-"""Stamp consistency: do the regions of a class look alike, or lie at one place?
+"""Stamp consistency: which classes have a copy of something in their images, and where it lies."""
 
-A shortcut recurs. Two statistics: how alike the pixels of two regions are at the best shift, and
-how concentrated the class's mean map is. Null: the same statistic of as many images drawn from all
-classes. Blind spot: images that were framed alike; so this alone is never more than information.
-"""
-
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
 from macoaudit.models import LoadedModel
 from macoaudit.shortcuts.candidates import Candidates
 from macoaudit.shortcuts.nulls import rank_p
 from macoaudit.shortcuts.reading import Classes, Images, check_input, class_generators
-from macoaudit.shortcuts.records import Evidence, NotTested, summary
+from macoaudit.shortcuts.records import Evidence, NotTested, Region, summary
+from macoaudit.shortcuts.recurring import (
+    Grid,
+    GroupGap,
+    Kind,
+    RecurrenceSettings,
+    Table,
+    group_gaps,
+    null_effects,
+    place_masks,
+    strongest,
+    tables,
+    to_grid,
+)
+from macoaudit.shortcuts.regions import Proposal, Window, enlarged, filled
+from macoaudit.shortcuts.tightening import tighten
 
-# A little more than the region, so that its outline counts.
-_MARGIN = 1.25
-# Maps are compared on this many places a side: finer, the entropy would count pixels of noise.
-_PLACES = 12
-# Least spread of the other classes that a robust z is measured in, so that equal classes do not
-# make a hair's breadth infinite.
-_LEAST_SPREAD = 0.02
-_MAD_TO_SD = 1.4826
+NAMES: Mapping[Kind, str] = {
+    "free": "a copy anywhere in the image",
+    "fixed": "a copy at one place",
+    "frame": "a frame along the edge",
+}
 
-
-@dataclass(frozen=True)
-class StampSettings:
-    """How consistency is measured; the defaults are starting values, not calibrated."""
-
-    threshold: float = 3.0
-    """Robust z against the other classes."""
-    min_classes: int = 4
-    """With usable regions; with fewer there is nothing to measure a z against."""
-    max_shift_frac: float = 0.06
-    """Of the shorter side, in each direction."""
-    n_draws: int = 1999
-    max_images: int = 24
-    """Of a class."""
-
-
-def region_windows(
-    candidates: Candidates, members: Int[Tensor, " image"], side_px: int
-) -> list[tuple[int, int]]:
-    """Top left corners of square windows around the middles of regions, inside the image."""
-    height, width = candidates.masks.shape[-2:]
-    corners = []
-    for image in members.tolist():
-        top, left, bottom, right = candidates.region(image).box_px
-        y, x = (top + bottom - side_px) // 2, (left + right - side_px) // 2
-        corners.append((max(0, min(y, height - side_px)), max(0, min(x, width - side_px))))
-    return corners
-
-
-def likeness(
-    image_01: Images, corners: Sequence[tuple[int, int]], side_px: int, max_shift_px: int
-) -> Float[Tensor, "image image"]:
-    r"""Normalised cross-correlation of every window with every other at the best small shift.
-
-    ``max over |shift| <= s of <a - mean a, b - mean b> / (|a - mean a| |b - mean b|)`` with the
-    mean of each colour, so that neither brightness nor tint alone is likeness; made symmetric by
-    the mean of both directions. A window without any contrast is like nothing (0).
-
-    Args:
-        image_01: one image a window.
-        corners: top left of each window.
-        side_px: of the windows.
-        max_shift_px: s, in each direction.
-
-    Returns:
-        -1 to 1; 1 on the diagonal where there is contrast.
-    """
-    pad = torch.nn.functional.pad(image_01, (max_shift_px,) * 4, mode="replicate").double()
-    wide = side_px + 2 * max_shift_px
-    search = torch.stack(
-        [pad[i, :, y : y + wide, x : x + wide] for i, (y, x) in enumerate(corners)]
-    )
-    inner = slice(max_shift_px, max_shift_px + side_px)
-    windows = search[:, :, inner, inner]
-    windows = windows - windows.mean((-2, -1), keepdim=True)
-    conv = torch.nn.functional.conv2d
-    products = conv(search, windows)
-    ones = torch.ones(search.shape[1], 1, side_px, side_px, dtype=torch.float64)
-    n_colours = search.shape[1]
-    sums = conv(search, ones, groups=n_colours)
-    squares = conv(search**2, ones, groups=n_colours)
-    energy = (squares - sums**2 / side_px**2).sum(1, keepdim=True).clamp_min(0)
-    own = (windows**2).flatten(1).sum(1)
-    floor = 1e-6 * side_px**2
-    norms = (energy * own[None, :, None, None]).sqrt()
-    fair = (energy > floor) & (own > floor)[None, :, None, None]
-    best = torch.where(fair, products / norms.clamp_min(floor), 0.0).flatten(2).amax(2)
-    return (best + best.T) / 2
-
-
-def concentration(maps: Float[Tensor, "image place"]) -> float:
-    """How much of one place the mean map is: ``1 - H(mean) / log(places)``, 0 even, 1 one place.
-
-    Args:
-        maps: each sums to 1.
-    """
-    mean = maps.double().mean(0)
-    return 1 + float(torch.special.xlogy(mean, mean).sum()) / math.log(len(mean))
-
-
-def place_maps(candidates: Candidates) -> Float[Tensor, "image place"]:
-    """Share of each region in each of 12 x 12 places; zero where an image has none."""
-    coarse = torch.nn.functional.adaptive_avg_pool2d(candidates.masks[:, None].double(), _PLACES)
-    flat = coarse.flatten(1)
-    return flat / flat.sum(1, keepdim=True).clamp_min(1e-12)
-
-
-def _median_pair(likenesses: Tensor, rows: Tensor) -> float:
-    pairs = torch.triu_indices(len(rows), len(rows), 1)
-    block = likenesses[rows][:, rows]
-    return float(block[pairs[0], pairs[1]].quantile(0.5))
+# Below this share of the bound nothing recurs: windows are shown where they carry farthest.
+_SHOWN_FROM = 0.5
 
 
 @dataclass(frozen=True)
-class _Measured:
-    """Both statistics of one class, and of as many images drawn from all classes."""
+class Stamps:
+    """The results of the test, and the region of each image that the other tests are given."""
 
-    members: Int[Tensor, " image"]
-    likeness: float
-    concentration: float
-    null_likeness: Float[Tensor, " draw"]
-    null_concentration: Float[Tensor, " draw"]
-
-
-def _measure(
-    image_01: Images,
-    candidates: Candidates,
-    used: Int[Tensor, " used"],
-    own: Int[Tensor, " own"],
-    generator: torch.Generator,
-    settings: StampSettings,
-) -> _Measured:
-    """Measure one class: ``used`` are all images with a region, ``own`` the class's among them."""
-    shorter = min(image_01.shape[-2:])
-    boxes = [candidates.region(image).box_px for image in own.tolist()]
-    extents = torch.tensor([max(b - t, r - x) for t, x, b, r in boxes]).double()
-    side = min(shorter, max(4, round(_MARGIN * float(extents.quantile(0.5)))))
-    corners = region_windows(candidates, used, side)
-    shift = max(1, round(settings.max_shift_frac * shorter))
-    alike = likeness(image_01[used], corners, side, shift)
-    maps = place_maps(candidates)[used]
-    rows = torch.nonzero(torch.isin(used, own)).flatten()
-    drawn = [
-        torch.randperm(len(used), generator=generator)[: len(rows)] for _ in range(settings.n_draws)
-    ]
-    return _Measured(
-        members=own,
-        likeness=_median_pair(alike, rows),
-        concentration=concentration(maps[rows]),
-        null_likeness=_as_double(_median_pair(alike, one) for one in drawn),
-        null_concentration=_as_double(concentration(maps[one]) for one in drawn),
-    )
-
-
-def _as_double(values: Iterable[float]) -> Float[Tensor, " draw"]:
-    # In single precision a draw of the class itself would seem to fall short of it.
-    return torch.tensor(list(values), dtype=torch.float64)
-
-
-def robust_z(value: float, others: Sequence[float]) -> float:
-    """Distance from the median of the others in 1.4826 MAD, at least 0.02 wide."""
-    rest = torch.tensor(others, dtype=torch.float64)
-    middle = rest.quantile(0.5)
-    spread = _MAD_TO_SD * float((rest - middle).abs().quantile(0.5))
-    return (value - float(middle)) / max(spread, _LEAST_SPREAD)
+    results: tuple[Evidence | NotTested, ...]
+    candidates: Candidates
 
 
 def stamp_consistency(
     model: LoadedModel,
     image_01: Images,
     classes: Classes,
-    candidates: Candidates,
+    proposals: Mapping[int, Sequence[Proposal]],
     *,
     generator: torch.Generator,
-    settings: StampSettings = StampSettings(),
-) -> tuple[Evidence | NotTested, ...]:
-    """Test every class for regions that look alike or lie at one place.
+    settings: RecurrenceSettings = RecurrenceSettings(),
+) -> Stamps:
+    """Test every class for windows that recur in its own images and not in others.
 
-    The effect is the larger robust z of the two statistics against the other classes; the p-value
-    is that of the same statistic, doubled because two were tried.
+    The effect is the gap over the bound of its kind, of the kind where that is largest (see
+    :mod:`macoaudit.shortcuts.recurring`). The p-value is the share of random groups of as many
+    images, with windows in as many of them, that reach it.
 
     Args:
         model: names size and number of classes; it is not run.
         image_01: at the network's size, values 0..1.
         classes: class index of each image.
-        candidates: one region an image.
-        generator: on the CPU; each class draws from its own stream.
-        settings: thresholds and numbers.
+        proposals: windows of each class, from :func:`macoaudit.shortcuts.regions.propose`.
+        generator: on the CPU; each group size draws from its own stream.
+        settings: bounds and numbers.
 
     Returns:
-        One result for each class that has images, in the order of the classes.
+        One result for each class that has images, in the order of the classes, and regions: what
+        recurs, in every image where it is found, or else the best window of each image.
 
     Raises:
         UsageError: when the arguments do not fit together.
     """
     check_input(model, image_01, classes)
+    grid = to_grid(image_01)
+    every = [one for rows in proposals.values() for one in rows]
+    masks = torch.zeros(len(image_01), *grid.size, dtype=torch.bool)
+    saliency = torch.zeros(len(image_01), *grid.size)
+    sources = [""] * len(image_01)
+    for one in every:
+        inside = filled(grid.size, [one.box])[0]
+        saliency[one.image] = torch.maximum(saliency[one.image], inside * max(one.rise, 0.0))
+    found = tables(grid, every, settings) if every else ()
     streams = class_generators(classes, generator)
-    own = {
-        index: torch.nonzero((classes == index) & candidates.found).flatten()[: settings.max_images]
-        for index in streams
-    }
-    usable = [index for index, members in own.items() if len(members) >= 2]
-    if len(usable) < settings.min_classes:
-        reason = (
-            f"{len(usable)} classes have two images with a compact region, {settings.min_classes} "
-            "are needed to compare classes"
-        )
-        return tuple(NotTested("stamp", index, reason) for index in streams)
-    used = torch.cat([own[index] for index in usable]).sort().values
-    measured = {
-        index: _measure(image_01, candidates, used, own[index], streams[index], settings)
-        for index in usable
-    }
-    return tuple(
-        _evidence(index, measured, candidates, settings)
-        if index in measured
-        else NotTested("stamp", index, "fewer than 2 of its images have a compact region")
-        for index in streams
+    nulls: dict[tuple[int, int], Tensor] = {}
+    results: list[Evidence | NotTested] = []
+    for index in streams:
+        own = classes == index
+        reason = _unusable(own, found, len(image_01))
+        if reason is not None:
+            results.append(NotTested("stamp", index, reason))
+            _best_windows(proposals.get(index, ()), grid, masks, sources)
+            continue
+        gap_of = group_gaps(found, own, settings)
+        best = strongest(gap_of, settings)
+        key = int(own.sum()), len(found[0].image[own[found[0].image]].unique())
+        if key not in nulls:
+            stream = torch.Generator().manual_seed(
+                generator.initial_seed() + 1009 * key[0] + key[1]
+            )
+            nulls[key] = null_effects(found, len(image_01), *key, settings, stream)
+        if best.effect >= _SHOWN_FROM:
+            shown = _recurring(grid, found, best, own, every, masks, sources, settings)
+        else:
+            shown = _best_windows(proposals.get(index, ()), grid, masks, sources)
+        results.append(_evidence(index, best, gap_of, nulls[key], shown, settings))
+    size = (int(image_01.shape[-2]), int(image_01.shape[-1]))
+    fine = torch.nn.functional.interpolate(
+        saliency[:, None], size=size, mode="bilinear", align_corners=False
+    )[:, 0]
+    candidates = Candidates("search", fine, enlarged(masks, size), tuple(sources))
+    return Stamps(
+        tuple(_with_regions(one, candidates) for one in results),
+        candidates,
     )
+
+
+def _unusable(own: Tensor, found: Sequence[Table], n_images: int) -> str | None:
+    count = int(own.sum())
+    if count < 2:
+        return f"{count} image of the class, 2 are needed to recur"
+    if count == n_images:
+        return "all images are of this class: there is nothing to compare them with"
+    if not found or not bool(own[found[0].image].any()):
+        return "no windows: no image of another class could be pasted on"
+    return None
+
+
+def _best_windows(
+    proposals: Sequence[Proposal], grid: Grid, masks: Tensor, sources: list[str]
+) -> list[int]:
+    """Mark in each image the window that carries the class farthest."""
+    images = list(dict.fromkeys(one.image for one in proposals))
+    best = {
+        image: max((one for one in proposals if one.image == image), key=lambda one: one.rise)
+        for image in images
+    }
+    for image, one in best.items():
+        masks[image] = filled(grid.size, [one.box])[0]
+        sources[image] = one.source
+    return sorted(images, key=lambda image: -best[image].rise)
+
+
+def _recurring(
+    grid: Grid,
+    found: Sequence[Table],
+    best: GroupGap,
+    own: Tensor,
+    every: Sequence[Proposal],
+    masks: Tensor,
+    sources: list[str],
+    settings: RecurrenceSettings,
+) -> list[int]:
+    """Mark what recurs in every image of the class where it is found, the clearest first."""
+    table = next(one for one in found if one.kind == best.kind)
+    image = int(table.image[best.row])
+    values = table.values[best.row]
+    bound = float(values[~own].quantile(settings.other_quantile))
+    carriers = [
+        place
+        for place in torch.nonzero(own).flatten().tolist()
+        if place == image or float(values[place]) > bound
+    ]
+    box: Window = (0, 0, *grid.size)
+    source = "frame"
+    if best.kind != "frame":
+        proposal = every[int(table.row[best.row])]
+        rest = own.clone()
+        rest[image] = False
+        box = tighten(
+            grid,
+            image,
+            proposal.box,
+            best.kind,
+            torch.nonzero(rest).flatten(),
+            torch.nonzero(~own).flatten(),
+            settings,
+        )
+        source = proposal.source
+    found_at = place_masks(grid, table, best.row, box, carriers, settings.shift_cells)
+    for place, mask in zip(carriers, found_at, strict=True):
+        masks[place], sources[place] = mask, source
+    return sorted(carriers, key=lambda place: (place != image, -float(values[place])))
 
 
 def _evidence(
-    index: int, measured: dict[int, _Measured], candidates: Candidates, settings: StampSettings
+    index: int,
+    best: GroupGap,
+    gap_of: Mapping[Kind, tuple[float, int]],
+    null: Tensor,
+    shown: Sequence[int],
+    settings: RecurrenceSettings,
 ) -> Evidence:
-    own = measured[index]
-    rest = [one for other, one in measured.items() if other != index]
-    z_like = robust_z(own.likeness, [one.likeness for one in rest])
-    z_place = robust_z(own.concentration, [one.concentration for one in rest])
-    p_like = rank_p(own.likeness, own.null_likeness)
-    p_place = rank_p(own.concentration, own.null_concentration)
-    # The statistic with the smaller p-value speaks; the z breaks a tie.
-    by_likeness = (p_like, -z_like) <= (p_place, -z_place)
-    images = tuple(own.members.tolist())
     return Evidence(
         test="stamp",
         class_index=index,
-        effect=z_like if by_likeness else z_place,
-        effect_name="likeness of regions in SDs of the other classes"
-        if by_likeness
-        else "sameness of place in SDs of the other classes",
+        effect=best.effect,
+        effect_name=f"recurrence of {NAMES[best.kind]}, over its bound",
         threshold=settings.threshold,
-        p_value=min(1.0, 2 * min(p_like, p_place)),
-        null=summary(own.likeness, own.null_likeness)
-        if by_likeness
-        else summary(own.concentration, own.null_concentration),
-        smallest_p=2 / (1 + settings.n_draws),
-        images=images,
-        regions=tuple(candidates.region(image) for image in images),
-        details={
-            "likeness": own.likeness,
-            "likeness_z": z_like,
-            "likeness_p": p_like,
-            "concentration": own.concentration,
-            "concentration_z": z_place,
-            "concentration_p": p_place,
-        },
+        p_value=rank_p(best.effect, null),
+        null=summary(best.effect, null),
+        smallest_p=1 / (1 + settings.n_draws),
+        images=tuple(shown),
+        subject=NAMES[best.kind],
+        details={"gap": best.gap} | {f"gap, {kind}": gap for kind, (gap, _) in gap_of.items()},
     )
+
+
+def _with_regions(one: Evidence | NotTested, candidates: Candidates) -> Evidence | NotTested:
+    if isinstance(one, NotTested):
+        return one
+    regions: tuple[Region, ...] = tuple(candidates.region(image) for image in one.images)
+    return replace(one, regions=regions)

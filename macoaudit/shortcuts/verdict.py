@@ -4,7 +4,7 @@ No single test decides. A causal test alone may have met the true object, a cons
 may have met what the images share and the network ignores.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +20,7 @@ LEVEL = 0.05
 # support the other. Else "the sky is blue" and "the balloon is compact" would make a high finding.
 _PAIRS: tuple[tuple[frozenset[TestName], frozenset[TestName]], ...] = (
     (frozenset({"patch transfer", "anomaly"}), frozenset({"stamp", "component"})),
+    (frozenset({"spectrum transfer"}), frozenset({"spectrum recurrence"})),
     (frozenset({"property shift"}), frozenset({"property"})),
 )
 
@@ -45,6 +46,8 @@ class ShortcutFinding:
     needs_review: bool
     """Compact evidence, rigid and at one place, that may as well be the true object: no test
     without masks can tell."""
+    margin: float
+    """See :func:`margins`."""
     evidence: tuple[Judged, ...]
     """The flagged tests, those that carry the severity first."""
     images: tuple[int, ...]
@@ -64,6 +67,8 @@ class Verdict:
     """Classes with at least one causal and one consistency test that could have paired to a high
     finding: the others were not cleared."""
     classes_untested: tuple[int, ...]
+    margins: Mapping[int, float]
+    """Of each tested class: see :func:`margins`."""
 
     @property
     def incomplete(self) -> bool:
@@ -142,7 +147,9 @@ def _pairs(flagged: Sequence[Judged]) -> tuple[Judged, ...]:
     return ()
 
 
-def _finding(class_index: int, class_name: str, flagged: Sequence[Judged]) -> ShortcutFinding:
+def _finding(
+    class_index: int, class_name: str, flagged: Sequence[Judged], margin: float
+) -> ShortcutFinding:
     paired = _pairs(flagged)
     causal = tuple(one for one in flagged if one.evidence.kind == "causal")
     severity: Severity = "high" if paired else "medium" if causal else "info"
@@ -156,6 +163,7 @@ def _finding(class_index: int, class_name: str, flagged: Sequence[Judged]) -> Sh
         class_name=class_name,
         severity=severity,
         needs_review=compact,
+        margin=margin,
         evidence=ordered,
         images=ordered[0].evidence.images,
         regions=ordered[0].evidence.regions,
@@ -166,6 +174,36 @@ def _finding(class_index: int, class_name: str, flagged: Sequence[Judged]) -> Sh
             compact=compact,
         ),
     )
+
+
+def margins(results: Sequence[Evidence | NotTested]) -> dict[int, float]:
+    """How far each class stands from a high finding, whatever the p-values.
+
+    ``max over pairs of min(causal effect / threshold, consistency effect / threshold)``, over the
+    pairs of tests that can make a high finding: from 1 both effects reach their thresholds.
+
+    Args:
+        results: of any tests and classes.
+
+    Returns:
+        Of the classes for which both tests of a pair were made.
+    """
+    found: dict[int, float] = {}
+    made = [one for one in results if isinstance(one, Evidence)]
+    for index in sorted({one.class_index for one in made}):
+        own = [one for one in made if one.class_index == index]
+        best = [
+            min(cause.effect / cause.threshold, mark.effect / mark.threshold)
+            for causal, consistent in _PAIRS
+            for cause in own
+            if cause.test in causal
+            for mark in own
+            if mark.test in consistent
+            and (cause.test != "property shift" or cause.subject == mark.subject)
+        ]
+        if best:
+            found[index] = max(best)
+    return found
 
 
 def _could_be_high(tests: set[TestName]) -> bool:
@@ -199,11 +237,12 @@ def verdict(
     skipped = (*(one for one in results if isinstance(one, NotTested)), *left_open)
     unsure = {(one.test, one.class_index) for one in left_open}
     findings, tested = [], []
+    far = margins(results)
     for index in indices:
         own = [one for one in judged if one.evidence.class_index == index]
         flagged = [one for one in own if one.flagged]
         if flagged:
-            findings.append(_finding(index, labels[index], flagged))
+            findings.append(_finding(index, labels[index], flagged, far.get(index, 0.0)))
         made = {one.evidence.test for one in own if (one.evidence.test, index) not in unsure}
         if _could_be_high(made):
             tested.append(index)
@@ -214,4 +253,5 @@ def verdict(
         not_tested=skipped,
         classes_tested=tuple(tested),
         classes_untested=tuple(index for index in indices if index not in tested),
+        margins={index: far[index] for index in tested},
     )

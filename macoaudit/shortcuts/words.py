@@ -26,21 +26,28 @@ _SEEN: Mapping[TestName, str] = {
     "the network say {name}",
     "anomaly": "one small pattern turns images of almost any class into {name}, far smaller than "
     "other classes need",
+    "spectrum transfer": "the mean spectrum of its images, put on images of other classes as a "
+    "filter that leaves every shape in place, raises {name}",
     "property shift": "shifting {subject} towards that of its images raises {name} more than "
     "equally large changes of other properties do",
-    "stamp": "the regions that speak for it look alike or lie at one place, more than regions of "
-    "other classes do",
+    "stamp": "its images hold {subject}, pixel for pixel, that images of other classes lack",
     "component": "one direction of the features raises {name} on some of its images and on "
     "images of other classes, but matters little for the rest of its own",
+    "spectrum recurrence": "that spectrum is found again in images of the class that it was not "
+    "made from",
     "property": "{subject} alone tells from the image whether the network will say {name}",
     "masks": "noise on the background costs it more than noise on the object",
 }
 _FALSE_ALARM: Mapping[TestName, str] = {
     "patch transfer": "the region is the object itself, or a part that only this class has",
     "anomaly": "the class is defined by a small pattern (a logo, a sign)",
+    "spectrum transfer": "colour, grain or sharpness belong to the class (fur, sky, a night scene)",
     "property shift": "the property belongs to the class (snow is white); then allow it",
-    "stamp": "all images were framed alike, so that the true object is always at one place",
+    "stamp": "all images were framed alike, or the true objects are of one make, so that they are "
+    "copies of each other",
     "component": "the direction is a second kind of true object (a variety of the class)",
+    "spectrum recurrence": "its images were taken with one camera, or under one light, and the "
+    "network would do without",
     "property": "other classes differ in the property by their nature, and the network uses the "
     "object none the less",
     "masks": "the masks leave out parts of the object",

@@ -1,0 +1,230 @@
+"""All shortcut tests of one network on one set of images, and the verdict they give together."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from macoaudit.models import LoadedModel
+from macoaudit.shortcuts.anomaly import AnomalySettings, class_anomaly
+from macoaudit.shortcuts.component import ComponentSettings, selective_component
+from macoaudit.shortcuts.donors import choose_donors, search_pool
+from macoaudit.shortcuts.filters import (
+    FilterSettings,
+    spectrum_recurrence,
+    spectrum_transfer,
+)
+from macoaudit.shortcuts.masks import MaskSettings, mask_sensitivity
+from macoaudit.shortcuts.reading import (
+    Classes,
+    Images,
+    check_input,
+    class_generators,
+    read_logits,
+)
+from macoaudit.shortcuts.records import Evidence, NotTested
+from macoaudit.shortcuts.recurring import RecurrenceSettings
+from macoaudit.shortcuts.regions import SearchSettings, propose
+from macoaudit.shortcuts.screen import ScreenSettings, property_screen
+from macoaudit.shortcuts.shifting import ShiftSettings, property_shift
+from macoaudit.shortcuts.shown import shown_maps
+from macoaudit.shortcuts.stamp import stamp_consistency
+from macoaudit.shortcuts.transfer import TransferSettings, patch_transfer
+from macoaudit.shortcuts.verdict import LEVEL, Verdict, verdict
+
+SHOWN = "class visualisation"
+
+
+@dataclass(frozen=True)
+class SuiteSettings:
+    """Settings of all tests; the thresholds are those that the benchmark fitted."""
+
+    search: SearchSettings = field(default_factory=SearchSettings)
+    transfer: TransferSettings = field(default_factory=TransferSettings)
+    recurrence: RecurrenceSettings = field(default_factory=RecurrenceSettings)
+    spectrum: FilterSettings = field(default_factory=FilterSettings)
+    screen: ScreenSettings = field(default_factory=ScreenSettings)
+    shift: ShiftSettings = field(default_factory=ShiftSettings)
+    component: ComponentSettings | None = field(default_factory=ComponentSettings)
+    """None leaves the test out, and says so."""
+    anomaly: AnomalySettings | None = None
+    """As above; the slowest of the tests."""
+    masks: MaskSettings = field(default_factory=MaskSettings)
+    allowed: frozenset[str] = frozenset()
+    """Properties that may tell a class."""
+    level: float = LEVEL
+
+    def to_json(self) -> dict[str, object]:
+        """Every setting as JSON values."""
+        plain = dataclasses.asdict(self)
+        return {**plain, "allowed": sorted(self.allowed)}
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What all tests gave."""
+
+    verdict: Verdict
+    results: tuple[Evidence | NotTested, ...]
+    margins: Mapping[int, float]
+    """Of the tested classes: how far from a high finding, 1 and more can be one."""
+    n_donors: int
+    """Images that regions of a class were pasted on, at most."""
+
+
+def _sources(
+    classes: Classes, said: Classes, present: Sequence[int], count: int
+) -> dict[int, list[int]]:
+    """Images of each class that windows are taken from: those that the network gets right first."""
+    found = {}
+    for index in present:
+        own = torch.nonzero(classes == index).flatten()
+        right = own[said[own] == index]
+        chosen = right if len(right) >= 2 else own
+        if len(chosen) > count:
+            chosen = chosen[torch.linspace(0, len(chosen) - 1, count).round().long()]
+        found[index] = chosen.tolist()
+    return found
+
+
+def shortcut_tests(
+    model: LoadedModel,
+    image_01: Images,
+    classes: Classes,
+    predictions: Classes,
+    *,
+    proposals: Mapping[str, Float[Tensor, "image rows columns"]] | None = None,
+    pictures: Mapping[int, Float[Tensor, "picture channel height width"]] | None = None,
+    masks: Sequence[Bool[Tensor, "height width"] | None] | None = None,
+    facts: Mapping[str, Float[Tensor, " image"]] | None = None,
+    seed: int = 0,
+    settings: SuiteSettings | None = None,
+    on_test: Callable[[str, int, int], None] | None = None,
+) -> Tested:
+    """Test every class that has images for shortcuts.
+
+    Args:
+        model: the network; it is left as it was found.
+        image_01: at the network's size, values 0..1.
+        classes: class index of each image, labels or predictions.
+        predictions: the network's class of each image.
+        proposals: maps that say where to look, by what they show; any grid, at least 0.
+        pictures: MACO's pictures of classes, at the network's size; what they show of each image
+            is one more such map.
+        masks: object masks, None for images without one; the test of masks is left out without.
+        facts: further numbers by name, one an image, for the property screen.
+        seed: of all random numbers.
+        settings: of all tests; the defaults if None.
+        on_test: told the stage, how much of it is done, and of how much.
+
+    Returns:
+        Results and verdict.
+
+    Raises:
+        UsageError: when the arguments do not fit together.
+    """
+    chosen = settings or SuiteSettings()
+    check_input(model, image_01, classes)
+    tell = on_test or (lambda stage, done, of: None)
+    generators = iter(range(1, 100))
+
+    def stream() -> torch.Generator:
+        return torch.Generator().manual_seed(seed * 1009 + next(generators))
+
+    n_stages = 7
+    logits = read_logits(model, image_01)
+    pool = search_pool(logits, classes, chosen.search.pool)
+    donors = choose_donors(
+        logits,
+        classes,
+        pool,
+        n_test=chosen.transfer.max_donors,
+        generators=class_generators(classes, stream()),
+    )
+    maps = dict(proposals or {})
+    if pictures:
+        maps[SHOWN] = shown_maps(model, image_01, classes, pictures)
+    windows = propose(
+        model,
+        image_01,
+        classes,
+        donors,
+        _sources(classes, predictions, list(donors), chosen.search.max_sources),
+        maps=maps,
+        settings=chosen.search,
+        on_image=lambda done, of: tell("search", done, of),
+    )
+    results: list[Evidence | NotTested] = []
+    tell("stamp", 1, n_stages)
+    stamps = stamp_consistency(
+        model, image_01, classes, windows, generator=stream(), settings=chosen.recurrence
+    )
+    results += stamps.results
+    tell("patch transfer", 2, n_stages)
+    results += patch_transfer(
+        model,
+        image_01,
+        classes,
+        stamps.candidates,
+        generator=stream(),
+        donors=donors,
+        settings=chosen.transfer,
+    )
+    tell("spectrum", 3, n_stages)
+    results += spectrum_transfer(
+        model, image_01, classes, donors, generator=stream(), settings=chosen.spectrum
+    )
+    results += spectrum_recurrence(
+        model, image_01, classes, generator=stream(), settings=chosen.spectrum
+    )
+    tell("properties", 4, n_stages)
+    screened = property_screen(
+        model,
+        image_01,
+        predictions,
+        generator=stream(),
+        facts=facts,
+        allowed=chosen.allowed,
+        settings=chosen.screen,
+    )
+    results += screened
+    results += property_shift(
+        model, image_01, predictions, screened, generator=stream(), settings=chosen.shift
+    )
+    tell("component", 5, n_stages)
+    results += (
+        selective_component(
+            model, image_01, classes, generator=stream(), settings=chosen.component
+        )
+        if chosen.component is not None
+        else [_left_out("component", index) for index in donors]
+    )
+    tell("anomaly", 6, n_stages)
+    results += (
+        class_anomaly(model, image_01, classes, generator=stream(), settings=chosen.anomaly)
+        if chosen.anomaly is not None
+        else [_left_out("anomaly", index) for index in donors]
+    )
+    tell("masks", 7, n_stages)
+    results += (
+        mask_sensitivity(
+            model, image_01, classes, masks, generator=stream(), settings=chosen.masks
+        )
+        if masks is not None
+        else [NotTested("masks", index, "no object masks were given") for index in donors]
+    )
+    judged = verdict(results, model.labels, chosen.level)
+    return Tested(
+        judged,
+        tuple(results),
+        judged.margins,
+        max((len(one.test) for one in donors.values()), default=0),
+    )
+
+
+def _left_out(test: str, index: int) -> NotTested:
+    name = "component" if test == "component" else "anomaly"
+    return NotTested(name, index, "left out by the policy of this audit")
