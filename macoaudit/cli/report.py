@@ -30,7 +30,7 @@ def command(
 ) -> int:
     """Render the report of a run folder again from its results.json.
 
-    Exits with 2 when the run is incomplete.
+    Exits with 2 when the run is incomplete, with 1 when it is an audit that failed.
     """
     formats, with_json = parse_formats(report_format)
     if not formats and not with_json:
@@ -71,4 +71,4 @@ def command(
     if record.status != "complete":
         say("macoaudit: the run is incomplete")
         return 2
-    return 0
+    return 1 if record.summary.get("verdict") == "fail" else 0

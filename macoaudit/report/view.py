@@ -144,11 +144,11 @@ def build_view(run: Run, limits: Limits) -> AnyView:
         return build_drawn_view(run, limits, source_of(run))
     if run.command == "concepts":
         return build_concepts_view(run, limits, source_of(run))
-    if run.command != "invert":
+    if run.command not in ("invert", "audit"):
         raise ReportError(
             f"report: results.json is of the command {visible(run.command)!r}; this version of "
-            "macoaudit renders runs of 'invert', 'visualize' and 'concepts'. Use the version that "
-            "wrote the run"
+            "macoaudit renders runs of 'invert', 'audit', 'visualize' and 'concepts'. Use the "
+            "version that wrote the run"
         )
     chosen = weakest_first(run.images)[: limits.cards]
     anchors = {image.id: f"card-{number}" for number, image in enumerate(chosen, start=1)}
