@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from audits import NAMES, audit_settings, noise, write_counting_card, write_scenes
 from PIL import Image
 from planted import Counting, loaded, mark_mask, planted_scenes
+from planted_audits import NAMES, audit_settings, noise, write_counting_card, write_scenes
 
 from macoaudit.audit_config import failing_severity, policy, policy_settings
 from macoaudit.auditing.labels import label_images, named_class, require_two_classes
