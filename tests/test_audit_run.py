@@ -54,7 +54,7 @@ def audited(desk) -> Run:
 
 
 def audit(*more: str, out: str = "run") -> list[str]:
-    base = ["audit", "photos", "--model", "net.toml", "--steps", "2", "--seeds", "1", "--out", out]
+    base = ["audit", "photos", "--model", "net.toml", "--steps", "6", "--seeds", "1", "--out", out]
     return [*base, "--format", "none", "--device", "cpu", "--judge", "none", *more]
 
 
