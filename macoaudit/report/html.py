@@ -14,6 +14,7 @@ from macoaudit.report.pieces import Picture
 from macoaudit.report.templates import environment, find_templates, read_template_file
 from macoaudit.report.view import (
     AnyView,
+    AuditView,
     ConceptsView,
     DrawnView,
     Limits,
@@ -39,6 +40,7 @@ TEMPLATES = {
     View: "report.html.j2",
     DrawnView: "visualize.html.j2",
     ConceptsView: "concepts.html.j2",
+    AuditView: "audit.html.j2",
 }
 Key = tuple[str, bool]
 """A picture's path and whether it is shown small."""
