@@ -150,8 +150,8 @@ def coverage_sentences(run: Run) -> tuple[str, ...]:
         )
     sentences.append(
         f"{n_made:,} of {plural(len(run.tests), 'test')} could be made, on "
-        f"{plural(audit.n_images, 'image')}; {labels}. A region was pasted on up to "
-        f"{plural(audit.n_donors, 'image')} of other classes."
+        f"{plural(audit.n_images, 'image')}; {labels}. Regions are pasted on at most "
+        f"{plural(audit.n_donors, 'image')} of other classes for each class."
     )
     count = f"{audit.with_masks:,} of {plural(audit.n_images, 'image')}"
     sentences.append(f"{count if audit.with_masks else 'No image'} came with an object mask.")

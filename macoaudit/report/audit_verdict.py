@@ -31,7 +31,8 @@ def _counts(run: Run) -> list[str]:
         n = len(_named(run, severity))
         if n:
             review = len(_named(run, severity, review=True))
-            doubt = f" ({review:,} needs review)" if review else ""
+            verb = "needs" if review == 1 else "need"
+            doubt = f" ({review:,} {verb} review)" if review else ""
             parts.append(f"{n:,} {severity}{doubt}")
     return parts
 
@@ -82,6 +83,12 @@ def _which(run: Run) -> str:
     )
 
 
+def _symbol(run: Run, level: str) -> str:
+    """A tick only where every class was tested."""
+    whole = run.shortcuts is not None and all(one.tested for one in run.shortcuts.classes)
+    return {**SYMBOLS, "none": "✓" if whole else "●", "open": "○"}[level]
+
+
 def _warning(run: Run) -> str | None:
     parts = []
     if run.model.weights_origin == "random":
@@ -117,7 +124,7 @@ def audit_banner(run: Run, sentences: Sequence[str]) -> AuditBanner:
         status=status,
         complete=level != "open",
         level=level,
-        symbol={**SYMBOLS, "none": "✓", "open": "○"}[level],
+        symbol=_symbol(run, level),
         explanation=explanation,
         sentences=tuple(sentences),
         warning=_warning(run),

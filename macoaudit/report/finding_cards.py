@@ -59,6 +59,10 @@ def _p(value: float | None, smallest: float | None = None) -> str:
     return f"{text}{LEAST}" if smallest is not None and _reached(value, smallest) else text
 
 
+def _detail(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else number_text(value)
+
+
 def _reached(value: float, smallest: float) -> bool:
     return value <= smallest or math.isclose(value, smallest, rel_tol=1e-9)
 
@@ -183,7 +187,7 @@ def build_finding_card(
         images_note=images_note,
         tests=tuple(build_test_row(test, finding.tests) for test in tests),
         details=tuple(
-            (visible(test.test), visible(name), number_text(value))
+            (visible(test.test), visible(name), _detail(value))
             for test in tests
             for name, value in test.details.items()
         ),

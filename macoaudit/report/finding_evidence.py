@@ -38,8 +38,9 @@ def _region(run: Run, finding: Finding, region: FindingRegion, small: bool) -> R
         Picture(
             region.files["region"],
             f"The region alone{'; ' + rise if rise else ''}",
-            f"The region of {path} alone, the rest grey{'; ' + rise if rise else ''}",
-            True,
+            f"The region of {path} alone{'; ' + rise if rise else ''}",
+            small=True,
+            trim=True,
         ),
     )
 

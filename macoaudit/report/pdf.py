@@ -182,7 +182,8 @@ def _prepare_pictures(
     for wanted in (picture for card in view.cards for picture in pictures_of(card)):
         if wanted.key in pictures:
             continue
-        picture = jpeg(folder, wanted.path, max_side_px=SMALL_SIDE_PX if wanted.small else SIDE_PX)
+        side_px = SMALL_SIDE_PX if wanted.small else SIDE_PX
+        picture = jpeg(folder, wanted.path, max_side_px=side_px, trim=wanted.trim)
         url = ""
         if isinstance(picture, Encoded):
             url = _add_asset(scratch, assets, picture.data, picture.media_type)
