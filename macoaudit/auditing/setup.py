@@ -82,14 +82,17 @@ def prepare_audit(config: AuditConfig) -> AuditSetup:
     kept = stratified([file.label for file in found], config.max_images)
     files = tuple(found[position] for position in kept)
     left_out = Counter(file.label for file in found) - Counter(file.label for file in files)
-    inversion = prepare(config.inversion)
-    require_classes(inversion.model)
-    if inversion.model.num_classes < 2:
-        raise ModelError(
-            f"--model {inversion.model.name}: it has a single class, so no image is of another. "
-            "Give a classifier of at least two classes"
-        )
+    inversion = prepare(config.inversion, check=_require_two_classes)
     return AuditSetup(config, inversion, files, left_out)
+
+
+def _require_two_classes(model: LoadedModel) -> None:
+    require_classes(model)
+    if model.num_classes < 2:
+        raise ModelError(
+            f"--model {model.name}: it has a single class, so no image is of another. Give a "
+            "classifier of at least two classes"
+        )
 
 
 def class_drawing(

@@ -41,6 +41,7 @@ def command(
             "folder. Add --format json, or leave --output out"
         )
     # Slow to import, so not at the top: --help and a bad option need no template engine.
+    from macoaudit.auditing import outcome_line
     from macoaudit.report.gallery_concepts import concept_sections
     from macoaudit.report.gallery_site import write_gallery
     from macoaudit.report.html import write_html
@@ -68,6 +69,8 @@ def command(
     if not quiet:
         for path in written:
             say(str(path))
+    if record.command == "audit":
+        say(outcome_line(record))
     if record.status != "complete":
         say("macoaudit: the run is incomplete")
         return 2
