@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from macoaudit.audit_config import AuditConfig
+    from macoaudit.auditing import run_audit
     from macoaudit.concept_config import ConceptsConfig
     from macoaudit.concept_run import run_concepts
     from macoaudit.config import InvertConfig, MacoConfig, preset
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AuditConfig": "macoaudit.audit_config",
     "GalleryConfig": "macoaudit.drawing_config",
     "ConceptsConfig": "macoaudit.concept_config",
     "InvertConfig": "macoaudit.config",
@@ -39,6 +42,7 @@ _HOMES = {
     "preset": "macoaudit.config",
     "read_results": "macoaudit.store",
     "render_html": "macoaudit.report.html",
+    "run_audit": "macoaudit.auditing",
     "run_gallery": "macoaudit.gallery",
     "run_concepts": "macoaudit.concept_run",
     "run_invert": "macoaudit.pipeline",
@@ -47,6 +51,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AuditConfig",
     "ConceptsConfig",
     "GalleryConfig",
     "InvertConfig",
@@ -62,6 +67,7 @@ __all__ = [
     "preset",
     "read_results",
     "render_html",
+    "run_audit",
     "run_concepts",
     "run_gallery",
     "run_invert",

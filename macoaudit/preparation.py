@@ -1,6 +1,6 @@
 """Everything that a run of ``invert`` needs, loaded and checked before the first inversion."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,8 +54,12 @@ class Setup:
         }
 
 
-def prepare(config: InvertConfig) -> Setup:
+def prepare(config: InvertConfig, *, check: Callable[[LoadedModel], None] | None = None) -> Setup:
     """Load the spectrum, the network and the judges, and check that they fit together.
+
+    Args:
+        config: settings of the run.
+        check: what else the network has to be; called before its layer is looked for.
 
     Raises:
         UsageError: when the spectrum has other channels than the model, or there are no images
@@ -73,6 +77,8 @@ def prepare(config: InvertConfig) -> Setup:
         offline=config.offline,
     )
     check_channels(model, spectrum)
+    if check is not None:
+        check(model)
     shape = resolve_layer(model, config.layer).shape  # a wrong name is found before the judges load
     judges = load_judges(config, model)
     return Setup(

@@ -20,9 +20,20 @@ IMAGES = "images"
 EXEMPLARS = "exemplars"
 SITE = "site"
 CONCEPTS = "concepts"
+FINDINGS = "findings"
 # What a run of macoaudit makes, and so all that replacing one may remove. The marker is not in it:
 # it is overwritten last, so that a folder that was half emptied is still known as a run's.
-_REPLACEABLE = (RESULTS, UNITS, IMAGES, EXEMPLARS, SITE, CONCEPTS, "report.html", "report.pdf")
+_REPLACEABLE = (
+    RESULTS,
+    UNITS,
+    IMAGES,
+    EXEMPLARS,
+    SITE,
+    CONCEPTS,
+    FINDINGS,
+    "report.html",
+    "report.pdf",
+)
 
 
 def canonical_json(value: object) -> str:

@@ -2,8 +2,7 @@
 (() => {
   const make = (tag, props) => Object.assign(document.createElement(tag), props);
 
-  // Sort: the lines of all parts of the table form one list.
-  const tables = [...document.querySelectorAll("table.all")];
+  // Sort: the lines of all parts of a section's table form one list.
   const cell = (row, column) => row.cells[column].textContent.trim();
   const compare = (column, number, sign) => (a, b) => {
     const x = cell(a, column), y = cell(b, column);
@@ -12,7 +11,7 @@
     if (Number.isNaN(p) || Number.isNaN(q)) return Number.isNaN(p) - Number.isNaN(q);
     return sign * (p - q);
   };
-  const sort = (column, number) => {
+  const sort = (tables, column, number) => {
     const heads = tables.map((table) => table.tHead.rows[0].cells[column]);
     const up = heads[0].getAttribute("aria-sort") !== "ascending";
     const sizes = tables.map((table) => table.tBodies[0].rows.length);
@@ -24,13 +23,15 @@
       table.tBodies[0].append(...rows.splice(0, sizes[index]));
     });
   };
-  tables.forEach((table) => {
+  const sections = [...document.querySelectorAll("section")]
+    .map((section) => [...section.querySelectorAll("table.all")]).filter((found) => found.length);
+  sections.forEach((tables) => tables.forEach((table) => {
     [...table.tHead.rows[0].cells].forEach((th, column) => {
       const button = make("button", { type: "button", textContent: th.textContent });
-      button.addEventListener("click", () => sort(column, th.classList.contains("n")));
+      button.addEventListener("click", () => sort(tables, column, th.classList.contains("n")));
       th.replaceChildren(button);
     });
-  });
+  }));
 
   // Filter: one box for cards, one for lines.
   const filter = (place, text, items, name) => {
@@ -53,12 +54,11 @@
       count.textContent = wanted ? shown + " of " + items.length + " shown" : "";
     });
   };
-  const cards = document.querySelector(".cards");
-  if (cards) filter(cards, "Show those whose name, label or outcome contains",
+  document.querySelectorAll(".cards").forEach((cards) => filter(cards, "Show those whose name, label or outcome contains",
     [...cards.querySelectorAll(".card")],
-    (card) => card.dataset.name + " " + card.querySelector(".word").textContent);
-  if (tables.length) filter(tables[0].parentElement, "Show lines that contain",
-    tables.flatMap((table) => [...table.tBodies[0].rows]), (row) => row.textContent);
+    (card) => card.dataset.name + " " + card.querySelector(".word").textContent));
+  sections.forEach((tables) => filter(tables[0].parentElement, "Show lines that contain",
+    tables.flatMap((table) => [...table.tBodies[0].rows]), (row) => row.textContent));
 
   // A link to a card that the filter hides shows it again.
   window.addEventListener("hashchange", () => {

@@ -58,5 +58,5 @@ def _files(value: object) -> list[str]:
         return [name for item in value.values() for name in _files(item)]
     if isinstance(value, list):
         return [name for item in value for name in _files(item)]
-    is_file = isinstance(value, str) and value.startswith(("images/", "exemplars/"))
+    is_file = isinstance(value, str) and value.startswith(("images/", "exemplars/", "findings/"))
     return [value] if is_file else []

@@ -15,6 +15,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("config", "results", "preprocessing", "files", "environment"),
     ("images", "models", "spectrum", "directions", "drawing_config", "concept_config"),
     (
+        "audit_config",
         "targets",
         "parametrization",
         "views",
@@ -27,7 +28,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "retention",
     ),
     ("optimize",),
-    ("search", "phases"),
+    ("search", "phases", "progress"),
     ("starts",),
     ("inversion", "drawing", "concepts", "lens"),
     ("trust", "baseline"),
@@ -37,10 +38,11 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("preparation",),
     ("engines", "gate", "report", "measuring"),
     ("stages",),
+    ("inverting",),
     ("pipeline",),
     ("visualization",),
     ("concept_run", "methods"),
-    ("gallery",),
+    ("gallery", "auditing"),
     ("cli",),
 )
 ROW_OF = {module: row for row, modules in enumerate(ROWS) for module in modules}

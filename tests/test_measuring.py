@@ -9,7 +9,7 @@ import torch
 from networks import write_card, write_flat, write_photo
 from starts import by_path, document, pictures, read_whole, settings
 
-from macoaudit import pipeline, stages
+from macoaudit import inverting, stages
 from macoaudit.cli.invert import _layers
 from macoaudit.cli.measuring import measure
 from macoaudit.errors import LayerError, UsageError
@@ -64,7 +64,7 @@ class TestTakingUp:
         def called(*_: object, **__: object) -> None:
             raise AssertionError("computed again")
 
-        monkeypatch.setattr(pipeline, "audit_group", called)
+        monkeypatch.setattr(inverting, "audit_group", called)
         for name in ("build_context", "invert_group", "measure_image", "trust_checks"):
             monkeypatch.setattr(stages, name, called)
         everything(photos)

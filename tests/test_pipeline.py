@@ -16,7 +16,7 @@ import torch
 from networks import write_card, write_flat, write_photo
 from starts import by_path, document, pictures, settings
 
-from macoaudit import pipeline
+from macoaudit import inverting, pipeline
 from macoaudit.audit import Reference
 from macoaudit.errors import (
     ImageError,
@@ -358,7 +358,7 @@ class TestFullMachine:
         def full(*_: object, **__: object) -> None:
             raise error
 
-        monkeypatch.setattr(pipeline, "audit_group", full)
+        monkeypatch.setattr(inverting, "audit_group", full)
         with pytest.raises(OptimizationError, match=r"--batch-size 2: .* smaller"):
             run_invert(settings(photos))
 
@@ -366,7 +366,7 @@ class TestFullMachine:
         def wrong(*_: object, **__: object) -> None:
             raise RuntimeError("shapes differ")
 
-        monkeypatch.setattr(pipeline, "audit_group", wrong)
+        monkeypatch.setattr(inverting, "audit_group", wrong)
         with pytest.raises(RuntimeError, match="shapes differ"):
             run_invert(settings(photos))
 

@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+import audited
 import jsonschema
 import measured
 import pytest
@@ -16,6 +17,7 @@ from macoaudit.errors import StoreError
 from macoaudit.files import write_bytes
 from macoaudit.results import (
     ClassConcepts,
+    ClassCoverage,
     ClassDrivers,
     ConceptCrop,
     ConceptImage,
@@ -26,11 +28,15 @@ from macoaudit.results import (
     DrivingChannel,
     Exemplar,
     Faithfulness,
+    Finding,
+    FindingRegion,
     ImageAudit,
     Inversion,
     ModelRecord,
     NaturalNeighbour,
     NaturalNeighbours,
+    NullRecord,
+    PastedExample,
     PicturePlausibility,
     Plausibility,
     Prediction,
@@ -38,6 +44,8 @@ from macoaudit.results import (
     Retention,
     Run,
     SeedPlausibility,
+    ShortcutAudit,
+    ShortcutTest,
     Skipped,
     TargetTerm,
     TargetTransfer,
@@ -47,6 +55,8 @@ from macoaudit.results import (
     concepts_from_json,
     concepts_to_json,
     from_json,
+    shortcuts_from_json,
+    shortcuts_to_json,
     to_json,
     visualizations_from_json,
     visualizations_to_json,
@@ -179,6 +189,9 @@ def example_run() -> Run:
             ),
         ),
         concepts=(measured.concepts(),),
+        findings=audited.findings(),
+        tests=audited.tests(),
+        shortcuts=audited.audit(),
     )
 
 
@@ -390,6 +403,29 @@ class TestResults:
         with pytest.raises(StoreError, match="the concepts do not fit schema version 1"):
             concepts_from_json(document)
 
+    def test_what_was_found_of_shortcuts_comes_back_alone(self):
+        found = audited.findings(), audited.tests(), audited.audit()
+        document = json.loads(json.dumps(shortcuts_to_json(*found)))
+        assert set(document) == {"findings", "tests", "shortcuts"}
+        assert shortcuts_from_json(document) == found
+        assert shortcuts_from_json(shortcuts_to_json((), (), None)) == ((), (), None)
+        document["findings"][0]["severity"] = "spurious"
+        with pytest.raises(StoreError, match="the shortcuts do not fit schema version 1"):
+            shortcuts_from_json(document)
+        del document["findings"]
+        with pytest.raises(StoreError, match="the shortcuts do not fit schema version 1"):
+            shortcuts_from_json(document)
+        with pytest.raises(StoreError, match="the shortcuts do not fit schema version 1"):
+            shortcuts_from_json([])
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf")])
+    def test_an_effect_that_is_not_finite_is_refused(self, folder, value):
+        first, *rest = audited.tests()
+        spoilt = dataclasses.replace(first, details={"necessity": value})
+        for tests in ((dataclasses.replace(first, effect=value), *rest), (spoilt, *rest)):
+            with pytest.raises(StoreError, match="finite"):
+                folder.write_results(dataclasses.replace(example_run(), tests=tests))
+
     def test_the_text_is_in_one_form(self, folder):
         text = folder.write_results(example_run()).read_text()
         document = json.loads(text)
@@ -466,6 +502,13 @@ class TestSchema:
             (ConceptImage, SCHEMA["$defs"]["concept_image"]),
             (ConceptCrop, SCHEMA["$defs"]["concept_crop"]),
             (ConceptPlace, SCHEMA["$defs"]["concept_place"]),
+            (Finding, SCHEMA["$defs"]["finding"]),
+            (FindingRegion, SCHEMA["$defs"]["finding_region"]),
+            (PastedExample, SCHEMA["$defs"]["pasted_example"]),
+            (ShortcutTest, SCHEMA["$defs"]["shortcut_test"]),
+            (NullRecord, SCHEMA["$defs"]["null_distribution"]),
+            (ShortcutAudit, SCHEMA["$defs"]["shortcut_audit"]),
+            (ClassCoverage, SCHEMA["$defs"]["class_coverage"]),
         ],
     )
     def test_has_every_field_of_every_record(self, record, definition):
@@ -518,6 +561,32 @@ class TestSchema:
             (("concepts", 0, "concepts", 0, "places", 0, "strength"), 1.5),
             (("concepts", 0, "concepts", 0, "places", 0, "centre_frac"), [0.5]),
             (("concepts", 0, "concepts", 0, "crops", 0, "files"), {"crop": "/etc/passwd"}),
+            (("findings", 0, "severity"), "spurious"),
+            (("findings", 0, "id"), ""),
+            (("findings", 0, "tests"), []),
+            (("findings", 0, "seen"), ""),
+            (("findings", 0, "margin"), None),
+            (("findings", 0, "regions", 0, "box_px"), [1, 2, 3]),
+            (("findings", 0, "regions", 0, "box_px"), [1, 2, 3, 0]),
+            (("findings", 0, "regions", 0, "files"), {"overlay": "a.png"}),
+            (("findings", 0, "examples", 0, "after_probability"), 1.5),
+            (("findings", 0, "examples", 0, "files", "after"), "../a.png"),
+            (("tests", 0, "test"), "guess"),
+            (("tests", 0, "kind"), "causes"),
+            (("tests", 0, "effect"), None),
+            (("tests", 0, "threshold"), None),
+            (("tests", 0, "reason"), "but it was made"),
+            (("tests", 0, "p_value"), 1.5),
+            (("tests", 0, "null", "sd"), -0.5),
+            (("tests", 0, "null", "n"), 0),
+            (("tests", -1, "reason"), None),
+            (("tests", -1, "effect"), 0.5),
+            (("tests", -1, "p_value"), 0.5),
+            (("shortcuts", "labels_from"), "taste"),
+            (("shortcuts", "level"), 1),
+            (("shortcuts", "classes", 0, "margin"), None),
+            (("shortcuts", "classes", 5, "margin"), 0.5),
+            (("shortcuts", "classes", 0, "n_images"), -1),
         ],
     )
     def test_refuses_what_is_wrong(self, path, value):

@@ -1,7 +1,8 @@
 """The ``macoaudit`` command: parses arguments, maps errors and signals to exit codes.
 
-Exit codes: 0 done; 1 findings at or above the policy's threshold; 2 usage error, could not run, or
-incomplete; 130 and 143 after SIGINT and SIGTERM. An uncaught exception is 2, never 1.
+Exit codes: 0 done, or an audit passed; 1 an audit has a finding at or above ``--fail-on``; 2 usage
+error, could not run, or incomplete (an audit in which nothing could be tested is that, never a
+pass); 130 and 143 after SIGINT and SIGTERM. An uncaught exception is 2, never 1.
 """
 
 import os
@@ -14,7 +15,17 @@ from typing import Any
 import typer
 
 from macoaudit import __version__
-from macoaudit.cli import concepts, gallery, invert, models, phase, report, spectrum, visualize
+from macoaudit.cli import (
+    audit,
+    concepts,
+    gallery,
+    invert,
+    models,
+    phase,
+    report,
+    spectrum,
+    visualize,
+)
 from macoaudit.cli.console import fail
 from macoaudit.errors import MacoauditError
 
@@ -27,6 +38,7 @@ app = typer.Typer(
     help="Feature inversion and model auditing: what did this network actually learn?",
 )
 app.command("invert")(invert.command)
+app.command("audit")(audit.command)
 app.command("visualize")(visualize.command)
 app.command("gallery")(gallery.command)
 app.command("concepts")(concepts.command)
@@ -118,7 +130,7 @@ def run(arguments: list[str]) -> int:
         if code != 130:
             return code
         kept = "; finished images are kept, the same command goes on from there"
-        resumable = (["invert"], ["visualize"], ["gallery"], ["concepts"])
+        resumable = (["invert"], ["audit"], ["visualize"], ["gallery"], ["concepts"])
         again = kept if arguments[:1] in resumable else ""
         if signals.terminated:
             return fail(f"terminated{again}", 143)

@@ -15,6 +15,8 @@ _STAGES = {
     "channels": "Drawing what drives the classes",
     "compare": "Comparing with natural images",
     "choose": "Reading images",
+    "read": "Reading images",
+    "test": "Testing for shortcuts",
     "crops": "Reading crops",
     "locate": "Locating concepts",
     "weigh": "Weighing concepts",

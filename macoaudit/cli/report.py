@@ -30,7 +30,7 @@ def command(
 ) -> int:
     """Render the report of a run folder again from its results.json.
 
-    Exits with 2 when the run is incomplete.
+    Exits with 2 when the run is incomplete, with 1 when it is an audit that failed.
     """
     formats, with_json = parse_formats(report_format)
     if not formats and not with_json:
@@ -41,6 +41,7 @@ def command(
             "folder. Add --format json, or leave --output out"
         )
     # Slow to import, so not at the top: --help and a bad option need no template engine.
+    from macoaudit.auditing import outcome_line
     from macoaudit.report.gallery_concepts import concept_sections
     from macoaudit.report.gallery_site import write_gallery
     from macoaudit.report.html import write_html
@@ -68,7 +69,9 @@ def command(
     if not quiet:
         for path in written:
             say(str(path))
+    if record.command == "audit":
+        say(outcome_line(record))
     if record.status != "complete":
         say("macoaudit: the run is incomplete")
         return 2
-    return 0
+    return 1 if record.summary.get("verdict") == "fail" else 0

@@ -109,5 +109,7 @@ def say_written(run: Run, out: Path, names: Sequence[str], *, quiet: bool) -> No
 
 
 def exit_code(run: Run) -> int:
-    """0 for a complete run with all its reports, else 2."""
-    return 0 if run.status == "complete" and not run.volatile.get("report_errors") else 2
+    """0 for a complete run with all its reports, 1 for an audit that failed, else 2."""
+    if run.status != "complete" or run.volatile.get("report_errors"):
+        return 2
+    return 1 if run.summary.get("verdict") == "fail" else 0

@@ -152,17 +152,18 @@ def _problems_note(bad: Sequence[Visualization], n_shown: int) -> str:
     return note if n_shown == len(bad) else f"{note} {n_shown:,} listed; all in results.json."
 
 
-def build_drawn_view(run: Run, limits: Limits, source: str) -> DrawnView:
+def build_drawn_view(run: Run, limits: Limits, source: str, prefix: str = "card") -> DrawnView:
     """Turn a run of ``visualize`` into the plain data of its report.
 
     Args:
         run: the record; the only source of numbers.
         limits: how much is shown; cards in the order in which targets were named.
         source: the command line, for the record.
+        prefix: start of the cards' anchors.
     """
     drawn = run.visualizations
     n_cards = min(limits.cards, len(drawn))
-    anchors = [f"card-{n + 1}" if n < n_cards else None for n in range(len(drawn))]
+    anchors = [f"{prefix}-{n + 1}" if n < n_cards else None for n in range(len(drawn))]
     bad = [one for one in drawn if one.status != "ok"]
     listed = bad[: limits.rows]
     tool = f"{run.tool.get('name', 'macoaudit')} {run.tool.get('version', '(version unknown)')}"

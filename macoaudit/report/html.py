@@ -14,6 +14,7 @@ from macoaudit.report.pieces import Picture
 from macoaudit.report.templates import environment, find_templates, read_template_file
 from macoaudit.report.view import (
     AnyView,
+    AuditView,
     ConceptsView,
     DrawnView,
     Limits,
@@ -39,6 +40,7 @@ TEMPLATES = {
     View: "report.html.j2",
     DrawnView: "visualize.html.j2",
     ConceptsView: "concepts.html.j2",
+    AuditView: "audit.html.j2",
 }
 Key = tuple[str, bool]
 """A picture's path and whether it is shown small."""
@@ -64,7 +66,9 @@ def shown(picture: Encoded | Missing, url: str = "") -> Shown:
 def _thumbnail(folder: Path, picture: Picture) -> Shown:
     side_px = SMALL_SIDE_PX if picture.small else THUMBNAIL_SIDE_PX
     limit = SMALL_BUDGET_BYTES if picture.small else THUMBNAIL_BUDGET_BYTES
-    return shown(thumbnail(folder, picture.path, max_side_px=side_px, max_bytes=limit))
+    return shown(
+        thumbnail(folder, picture.path, max_side_px=side_px, max_bytes=limit, trim=picture.trim)
+    )
 
 
 def _thumbnails(run: Run, folder: Path, budget_bytes: int) -> tuple[dict[Key, Shown], int]:

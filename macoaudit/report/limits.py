@@ -19,3 +19,7 @@ class Limits:
     """Rows of the judges' table on a card; None for all."""
     places: int | None = None
     """Images in which a concept's card locates it; None for all."""
+    evidence: int | None = None
+    """Regions, and examples, on a finding's card, none folded away; None for the page's own."""
+    image_cards: int | None = None
+    """Of the cards, those of images in a report that has others before them; None for all."""

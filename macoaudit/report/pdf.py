@@ -25,6 +25,7 @@ from macoaudit.report.pictures import Encoded, jpeg
 from macoaudit.report.templates import environment, find_templates, read_template_file
 from macoaudit.report.view import (
     AnyView,
+    AuditView,
     ConceptsView,
     DrawnView,
     Limits,
@@ -35,14 +36,17 @@ from macoaudit.report.view import (
 from macoaudit.results import Retention, Run
 
 FILE_NAME = "report.pdf"
-LIMITS = Limits(cards=100, rows=1000, chunk=100, seeds=3, transfer=9, places=16)
+LIMITS = Limits(cards=100, rows=1000, chunk=100, seeds=3, transfer=9, places=16, evidence=3)
 """A printed report shows less than the page: a card must fit on a sheet, and layout takes time."""
 MEASURED_CARDS = 40
 """Cards with tables and drawings take two sheets each and some 10 MB of memory in layout."""
+AUDIT_CARDS, AUDIT_IMAGES = 80, 20
+"""Beside the findings of an audit: drawings and images, and of these images."""
 TEMPLATES = {
     View: "print.html.j2",
     DrawnView: "visualize_print.html.j2",
     ConceptsView: "concepts_print.html.j2",
+    AuditView: "audit_print.html.j2",
 }
 SIDE_PX, SMALL_SIDE_PX = 384, 192
 """Longest side of a picture and of a small one; about 220 dots per inch in print."""
@@ -165,6 +169,9 @@ def _add_asset(folder: Path, assets: dict[str, str], data: bytes, media_type: st
 def limits_for(run: Run) -> Limits:
     """Choose how much of a run is printed: fewer cards where they are large."""
     measured = any(isinstance(image.retention, Retention) for image in run.images)
+    if run.command == "audit":  # findings come first and have no part in the images' number
+        cards = AUDIT_CARDS + len(run.findings)
+        return replace(LIMITS, cards=cards, image_cards=AUDIT_IMAGES)
     return replace(LIMITS, cards=MEASURED_CARDS) if measured else LIMITS
 
 
@@ -175,7 +182,8 @@ def _prepare_pictures(
     for wanted in (picture for card in view.cards for picture in pictures_of(card)):
         if wanted.key in pictures:
             continue
-        picture = jpeg(folder, wanted.path, max_side_px=SMALL_SIDE_PX if wanted.small else SIDE_PX)
+        side_px = SMALL_SIDE_PX if wanted.small else SIDE_PX
+        picture = jpeg(folder, wanted.path, max_side_px=side_px, trim=wanted.trim)
         url = ""
         if isinstance(picture, Encoded):
             url = _add_asset(scratch, assets, picture.data, picture.media_type)

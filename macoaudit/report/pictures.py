@@ -62,7 +62,13 @@ def _flat(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
-def _load(folder: Path, name: str, max_side_px: int) -> Image.Image | Missing:
+def _trimmed(image: Image.Image) -> Image.Image:
+    """Cut a picture to its parts that are not transparent; a wholly transparent one stays."""
+    box = image.convert("RGBA").getchannel("A").getbbox()
+    return image if box is None else image.crop(box)
+
+
+def _load(folder: Path, name: str, max_side_px: int, trim: bool = False) -> Image.Image | Missing:
     path = _inside(folder, name)
     if path is None:
         return Missing(f"picture {visible(name)} lies outside the run folder")
@@ -72,7 +78,7 @@ def _load(folder: Path, name: str, max_side_px: int) -> Image.Image | Missing:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as opened:
-                image = _flat(opened)
+                image = _flat(_trimmed(opened) if trim else opened)
     except (OSError, ValueError, SyntaxError, Warning, Image.DecompressionBombError) as error:
         return Missing(f"picture {visible(name)} cannot be read ({visible(error)})")
     image.thumbnail((max_side_px, max_side_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
@@ -89,7 +95,12 @@ def _encode(image: Image.Image, kind: Literal["WEBP", "JPEG"], quality: int) -> 
 
 
 def thumbnail(
-    folder: Path, name: str, *, max_side_px: int = 256, max_bytes: int = 15_000
+    folder: Path,
+    name: str,
+    *,
+    max_side_px: int = 256,
+    max_bytes: int = 15_000,
+    trim: bool = False,
 ) -> Encoded | Missing:
     """Encode a picture of the run folder as a WebP that keeps within a byte limit.
 
@@ -101,11 +112,12 @@ def thumbnail(
         name: path relative to it, as recorded.
         max_side_px: longest side.
         max_bytes: limit of the encoded file.
+        trim: whether to cut the picture to what is not transparent.
 
     Returns:
         The picture, or why there is none.
     """
-    image = _load(folder, name, max_side_px)
+    image = _load(folder, name, max_side_px, trim)
     if isinstance(image, Missing):
         return image
     while True:
@@ -120,7 +132,7 @@ def thumbnail(
 
 
 def jpeg(
-    folder: Path, name: str, *, max_side_px: int = 384, quality: int = 85
+    folder: Path, name: str, *, max_side_px: int = 384, quality: int = 85, trim: bool = False
 ) -> Encoded | Missing:
     """Encode a picture of the run folder as a JPEG for print.
 
@@ -129,11 +141,12 @@ def jpeg(
         name: path relative to it, as recorded.
         max_side_px: longest side; 384 px on a quarter of a page is about 220 dots per inch.
         quality: JPEG quality, 1 to 95.
+        trim: whether to cut the picture to what is not transparent.
 
     Returns:
         The picture, or why there is none.
     """
-    image = _load(folder, name, max_side_px)
+    image = _load(folder, name, max_side_px, trim)
     if isinstance(image, Missing):
         return image
     return Encoded(_encode(image, "JPEG", quality), "image/jpeg", image.width, image.height)

@@ -16,6 +16,8 @@ class Picture:
     alt: str
     small: bool = False
     """Shown as a small thumbnail; it is then also encoded small."""
+    trim: bool = False
+    """Cut to what is not transparent."""
 
     @property
     def key(self) -> tuple[str, bool]:

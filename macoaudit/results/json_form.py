@@ -13,6 +13,7 @@ from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hin
 
 from macoaudit.errors import StoreError
 from macoaudit.results.concepts import ClassConcepts
+from macoaudit.results.findings import Finding, ShortcutAudit, ShortcutTest
 from macoaudit.results.measures import Skipped, TrustCheck
 from macoaudit.results.records import SCHEMA_VERSION, ImageAudit, Run
 from macoaudit.results.visualizations import Visualization
@@ -206,6 +207,42 @@ def concepts_from_json(document: object) -> ClassConcepts:
             f"results: the concepts do not fit schema version {SCHEMA_VERSION} ({error}). "
             "Write the run again with this version of macoaudit"
         ) from error
+
+
+def shortcuts_to_json(
+    findings: Sequence[Finding], tests: Sequence[ShortcutTest], shortcuts: ShortcutAudit | None
+) -> dict[str, Any]:
+    """Turn what was found of shortcuts into the JSON form of the run's fields of these names."""
+    return {
+        "findings": [_plain(one) for one in findings],
+        "tests": [_plain(one) for one in tests],
+        "shortcuts": _plain(shortcuts),
+    }
+
+
+def shortcuts_from_json(
+    document: object,
+) -> tuple[tuple[Finding, ...], tuple[ShortcutTest, ...], ShortcutAudit | None]:
+    """Read findings, tests and coverage back from their JSON form.
+
+    Raises:
+        StoreError: when a field is missing or unknown.
+    """
+    kinds: dict[str, Any] = {
+        "findings": tuple[Finding, ...],
+        "tests": tuple[ShortcutTest, ...],
+        "shortcuts": ShortcutAudit | None,
+    }
+    try:
+        if not isinstance(document, Mapping):
+            raise TypeError(f"shortcuts is {document!r}")
+        findings, tests, shortcuts = (_read(kinds[key], document[key], key) for key in kinds)
+    except (KeyError, TypeError) as error:
+        raise StoreError(
+            f"results: the shortcuts do not fit schema version {SCHEMA_VERSION} ({error}). "
+            "Write the run again with this version of macoaudit"
+        ) from error
+    return findings, tests, shortcuts
 
 
 def from_json(document: Mapping[str, Any]) -> Run:

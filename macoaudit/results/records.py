@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from macoaudit.results.classes import ClassDrivers
 from macoaudit.results.concepts import ClassConcepts
+from macoaudit.results.findings import Finding, ShortcutAudit, ShortcutTest
 from macoaudit.results.measures import (
     DepthPoint,
     Exemplar,
@@ -119,4 +120,9 @@ class Run:
     drivers: tuple[ClassDrivers, ...] = ()
     """Of a gallery: what drives each class that was drawn."""
     concepts: tuple[ClassConcepts, ...] = ()
-    findings: tuple[Mapping[str, Any], ...] = ()
+    findings: tuple[Finding, ...] = ()
+    """Shortcuts that were found, high ones first."""
+    tests: tuple[ShortcutTest, ...] = ()
+    """Every test of every class, made or not, by class."""
+    shortcuts: ShortcutAudit | None = None
+    """Of an audit: how shortcuts were looked for."""

@@ -1,0 +1,148 @@
+"""Settings of ``macoaudit audit``: what is inverted, drawn and tested, and what fails it."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from macoaudit.config import InvertConfig, MacoConfig, preset, require
+from macoaudit.drawing_config import drawing_settings
+from macoaudit.errors import UsageError
+
+PolicyName = Literal["quick", "full"]
+FailOn = Literal["high", "medium", "never"]
+
+MAX_IMAGES = 2000
+"""Images are kept in memory at the network's size: 2000 of 224 x 224 px are 1.2 GB."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How much of an audit is made. The shortcut tests are the same, and on all images."""
+
+    name: PolicyName
+    inverted_per_class: int | None
+    """Images of a class that are inverted; None: all."""
+    inverted: int | None
+    """Images that are inverted in all; None: all."""
+    n_seeds: int
+    """Inversions of an image."""
+    inversion_steps: int | None
+    """None: the preset's."""
+    trust: bool
+    """Run the trust panel."""
+    classes_drawn: int | None
+    """Classes that are drawn, those with the most images first; None: all that have images."""
+    drawing_seeds: int
+    """Pictures of a class."""
+    drawing_steps: int | None
+    """None: the preset's."""
+
+
+# The quick policy is made to end within some minutes on two CPU cores: docs/audit.md.
+_POLICIES = {
+    "quick": Policy(
+        name="quick",
+        inverted_per_class=1,
+        inverted=12,
+        n_seeds=2,
+        inversion_steps=96,
+        trust=False,
+        classes_drawn=12,
+        drawing_seeds=1,
+        drawing_steps=96,
+    ),
+    "full": Policy(
+        name="full",
+        inverted_per_class=None,
+        inverted=None,
+        n_seeds=3,
+        inversion_steps=None,
+        trust=True,
+        classes_drawn=None,
+        drawing_seeds=3,
+        drawing_steps=None,
+    ),
+}
+
+
+def policy(name: str) -> Policy:
+    """Give a policy by its name.
+
+    Raises:
+        UsageError: when there is no such policy.
+    """
+    require(name in _POLICIES, "--policy", name, f"use {' or '.join(_POLICIES)}")
+    return _POLICIES[name]
+
+
+def failing_severity(name: str) -> FailOn:
+    """Parse ``--fail-on``.
+
+    Raises:
+        UsageError: when there is no such choice.
+    """
+    allowed: tuple[FailOn, ...] = get_args(FailOn)
+    for choice in allowed:
+        if choice == name:
+            return choice
+    raise UsageError(f"--fail-on is {name!r}; use {', '.join(allowed)}")
+
+
+@dataclass(frozen=True)
+class AuditConfig:
+    """Settings of one ``macoaudit audit``."""
+
+    inversion: InvertConfig
+    """How images are read and inverted; model, layer, judges, references, folder, formats."""
+    policy: Policy = _POLICIES["quick"]
+    drawing: MacoConfig = dataclasses.field(default_factory=lambda: drawing_settings("maco"))
+    """How classes are drawn."""
+    masks: Path | None = None
+    """Folder of object masks that are named as the images are."""
+    max_images: int = MAX_IMAGES
+    """Images that are read and tested; of more, evenly spaced ones of every folder are."""
+    fail_on: FailOn = "high"
+    """Least severity of a finding that fails the audit."""
+
+    def __post_init__(self) -> None:
+        require(self.max_images >= 2, "--max-images", self.max_images, "use at least 2")
+
+    @property
+    def drawing_seeds(self) -> tuple[int, ...]:
+        """The seeds of each class's pictures."""
+        first = self.inversion.seed
+        return tuple(range(first, first + self.policy.drawing_seeds))
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting that an audit has besides those of its inversions, as plain data."""
+        limits = ("inverted_per_class", "inverted", "classes_drawn")
+        return {
+            "policy": self.policy.name,
+            **{name: getattr(self.policy, name) for name in limits},
+            "drawing": {**self.drawing.to_json(), "seeds": list(self.drawing_seeds)},
+            "masks": None if self.masks is None else self.masks.name,
+            "max_images": self.max_images,
+            "fail_on": self.fail_on,
+        }
+
+
+def policy_settings(
+    chosen: Policy, *, compat: str = "macoaudit", steps: int | None = None
+) -> tuple[MacoConfig, MacoConfig]:
+    """Settings of the inversions and of the drawings under a policy.
+
+    Args:
+        chosen: the policy.
+        compat: a preset.
+        steps: of both, in place of the policy's; None leaves them.
+
+    Raises:
+        UsageError: when there is no such preset, or steps are out of range.
+    """
+    inversion = preset(compat)
+    n_steps = steps if steps is not None else chosen.inversion_steps
+    if n_steps is not None:
+        inversion = dataclasses.replace(inversion, n_steps=n_steps)
+    drawing_steps = steps if steps is not None else chosen.drawing_steps
+    return inversion, drawing_settings("maco", compat, steps=drawing_steps)

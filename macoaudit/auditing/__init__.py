@@ -1,0 +1,6 @@
+"""``macoaudit audit``: images and a network in, shortcut findings and a verdict out."""
+
+from macoaudit.auditing.job import run_audit
+from macoaudit.auditing.outcome import Outcome, outcome_line, outcome_of
+
+__all__ = ["Outcome", "outcome_line", "outcome_of", "run_audit"]

@@ -1,0 +1,116 @@
+"""The record of an audit: everything that its stages found, and what it comes to."""
+
+from collections.abc import Sequence
+
+from macoaudit import __version__
+from macoaudit.auditing.outcome import summarise
+from macoaudit.auditing.setup import AuditSetup
+from macoaudit.inverting import summary
+from macoaudit.pipeline import Clock, inversion_settings, usable, volatile_facts
+from macoaudit.results import (
+    Finding,
+    ImageAudit,
+    Run,
+    ShortcutAudit,
+    ShortcutTest,
+    Skipped,
+    TrustCheck,
+    Visualization,
+)
+
+Shortcuts = tuple[tuple[Finding, ...], tuple[ShortcutTest, ...], ShortcutAudit | None]
+
+
+def audit_record(
+    setup: AuditSetup,
+    images: Sequence[ImageAudit],
+    *,
+    notes: Sequence[Skipped],
+    trust: Sequence[TrustCheck],
+    drawn: Sequence[Visualization],
+    shortcuts: Shortcuts,
+    clock: Clock,
+    command_line: Sequence[str],
+    interrupted: bool,
+) -> Run:
+    """Sum an audit up.
+
+    Args:
+        setup: networks and settings.
+        images: records of all images, in run order.
+        notes: checks that were not made.
+        trust: the trust panel; empty where the policy leaves it out.
+        drawn: the pictures of classes.
+        shortcuts: findings, tests and coverage; None where the tests were not reached.
+        clock: wall times by stage.
+        command_line: as the user typed it.
+        interrupted: whether it was interrupted.
+    """
+    config, inversion = setup.config, setup.inversion
+    settings = setup.settings
+    findings, tests, audit = shortcuts
+    incomplete = _incomplete(setup, images, drawn, audit, interrupted)
+    skipped = [*setup.notes, *notes, *_no_trust(setup)]
+    if interrupted:
+        skipped.append(Skipped("audit", "the run was interrupted"))
+    return Run(
+        command="audit",
+        status="incomplete" if incomplete else "complete",
+        tool={"name": "macoaudit", "version": __version__},
+        model=setup.model.record(settings.layer, inversion.activation_shape),
+        config={**config.settings(), **inversion_settings(inversion)},
+        images=tuple(images),
+        skipped=tuple(skipped),
+        trust=tuple(trust),
+        visualizations=tuple(drawn),
+        findings=findings,
+        tests=tests,
+        shortcuts=audit,
+        summary={
+            **summary(images),
+            "n_inverted": sum(bool(image.inversions) for image in images),
+            "n_pictures": len(drawn),
+            **summarise(
+                findings,
+                audit,
+                fail_on=config.fail_on,
+                n_classes=setup.model.num_classes,
+                incomplete=incomplete,
+            ),
+        },
+        volatile=volatile_facts(clock, setup.model.device, command_line),
+    )
+
+
+def _incomplete(
+    setup: AuditSetup,
+    images: Sequence[ImageAudit],
+    drawn: Sequence[Visualization],
+    audit: ShortcutAudit | None,
+    interrupted: bool,
+) -> list[str]:
+    """Say why an audit can be neither passed nor failed; nothing when it can."""
+    if interrupted:
+        return ["the run was interrupted"]
+    reasons = []
+    n_bad = sum(image.status != "ok" for image in images)
+    if not usable(images, setup.settings.max_bad_frac):
+        reasons.append(f"{n_bad} of {len(images)} images are not usable")
+    if failed := sum(one.status == "failed" for one in drawn):
+        reasons.append(f"{failed} pictures of classes have numbers that are not finite")
+    if audit is None or not audit.testable:
+        reasons.append("no class could be tested" + _first_reason(audit))
+    return reasons
+
+
+def _first_reason(audit: ShortcutAudit | None) -> str:
+    reasons = [] if audit is None else [one.reasons[0] for one in audit.classes if one.reasons]
+    return f" ({reasons[0]})" if reasons else ""
+
+
+def _no_trust(setup: AuditSetup) -> tuple[Skipped, ...]:
+    if setup.settings.trust:
+        return ()
+    name = setup.config.policy.name
+    reason = f"not run: the {name} policy leaves it out; --policy full runs it"
+    return (Skipped("trust panel", reason),)
