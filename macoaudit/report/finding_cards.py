@@ -22,6 +22,7 @@ OUTCOMES = {
 FIRST_PICTURES, MORE_PICTURES = 4, 8
 """Regions and examples shown at once, and folded away below them."""
 MAX_IMAGES = 12
+KINDS = {"causal": "causal", "consistency": "consistency", "masks": "with object masks"}
 LEAST = "*"
 """Beside a p-value that is the least that the draws could have given."""
 
@@ -80,7 +81,7 @@ def build_test_row(test: ShortcutTest, carrying: Sequence[str] = ()) -> TestRow:
     return TestRow(
         class_name=visible(test.class_name),
         name=name if test.subject is None else f"{name}: {visible(test.subject)}",
-        kind=test.kind,
+        kind=KINDS[test.kind],
         outcome="not made" if test.outcome == "not tested" else test.outcome,
         symbol=symbol,
         level=level,

@@ -177,7 +177,8 @@ class TestFindings:
             tests = [one for one in run.tests if one.class_index == finding.class_index]
             assert len(rows) == len(tests) == 4
             for test in tests:
-                name = test.test + (f": {test.subject}" if test.subject else "") + test.kind
+                kind = "with object masks" if test.kind == "masks" else test.kind
+                name = test.test + (f": {test.subject}" if test.subject else "") + kind
                 row = rows[name]
                 if test.outcome == "not tested":
                     assert row[1:] == ["○ not made", test.reason]

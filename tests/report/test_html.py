@@ -170,7 +170,7 @@ def test_contrast_of_both_palettes():
     light, dark = palettes[0], palettes[1]
     assert light["page"] != dark["page"]
     for palette in (light, dark, {**light, **palettes[2]}, {**dark, **palettes[2]}):
-        for ink in ("ink", "muted", "accent"):
+        for ink in ("ink", "muted", "accent", "high", "medium", "info"):
             for ground in ("page", "surface"):
                 assert _contrast(palette[ink], palette[ground]) >= 4.5, (ink, ground)
         for style, *_ in STYLES:

@@ -138,8 +138,8 @@ def test_model_without_classes_compares_no_predictions(small):
 
 
 def test_another_command_is_refused(small):
-    with pytest.raises(ReportError, match=r"command 'audit'.*renders runs of 'invert'"):
-        build_view(replace(small[0], command="audit"), ALL)
+    with pytest.raises(ReportError, match=r"command 'gallery'.*renders runs of 'invert'"):
+        build_view(replace(small[0], command="gallery"), ALL)
 
 
 def test_counts_of_the_summary_are_tiles_where_recorded(measured_run, small):
