@@ -38,7 +38,7 @@ class SearchSettings:
     """Best windows that are measured again, on more donors."""
     n_donors: int = 4
     """Search donors of that second measurement."""
-    n_kept: int = 6
+    n_kept: int = 5
     """Windows kept of an image."""
     part_frac: float = 0.65
     """Sides of the parts that are compared with a window, over its own."""
