@@ -26,7 +26,7 @@ class ScreenSettings:
     """Gain over chance: ``(balanced accuracy - 1/2) / (1/2)``."""
     n_bins: int = 5
     n_folds: int = 5
-    n_draws: int = 1999
+    n_draws: int = 999
     min_images: int = 10
     """Of the class, and of all others."""
 

@@ -43,7 +43,7 @@ class TransferSettings:
 
     threshold: float = 0.20
     """Fooling rate above the base rate."""
-    n_controls: int = 48
+    n_controls: int = 36
     """Least number of control patches of a class, spread over its images."""
     n_draws: int = 1999
     max_images: int = 6

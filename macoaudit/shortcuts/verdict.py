@@ -15,6 +15,9 @@ from macoaudit.shortcuts.words import FindingWords, finding_words
 
 Severity = Literal["high", "medium", "info"]
 LEVEL = 0.05
+NEARLY = 2 / 3
+"""Margin from which a causal test alone is a medium finding: a true object carries its class into
+other images too, so without any sign that it recurs that is for information."""
 
 # A cue at a place and a property of the whole image are two claims: evidence for the one does not
 # support the other. Else "the sky is blue" and "the balloon is compact" would make a high finding.
@@ -152,7 +155,8 @@ def _finding(
 ) -> ShortcutFinding:
     paired = _pairs(flagged)
     causal = tuple(one for one in flagged if one.evidence.kind == "causal")
-    severity: Severity = "high" if paired else "medium" if causal else "info"
+    near = bool(causal) and margin >= NEARLY
+    severity: Severity = "high" if paired else "medium" if near else "info"
     lead = paired or causal
     ordered = (*lead, *(one for one in flagged if one not in lead))
     tests = {one.evidence.test for one in flagged}
@@ -218,8 +222,8 @@ def verdict(
     """Combine the results of all tests.
 
     High: a causal and a consistency test agree on a cue at a place (patch transfer or anomaly with
-    stamp or component), or on a property of the whole image (shift with screen). Medium: a causal
-    test alone. Info: any other flag.
+    stamp or component), on the spectrum of the class, or on a property of the whole image (shift
+    with screen). Medium: a causal test, and a margin of at least 2/3. Info: any other flag.
 
     Args:
         results: one for each test and class, in any order.
