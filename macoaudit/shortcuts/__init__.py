@@ -7,15 +7,18 @@ from macoaudit.shortcuts.candidates import (
     compact_region,
     occlusion_candidates,
     occlusion_maps,
-    shown_and_retained,
 )
 from macoaudit.shortcuts.component import ComponentSettings, Sufficiency, selective_component
+from macoaudit.shortcuts.filters import FilterSettings, spectrum_recurrence, spectrum_transfer
 from macoaudit.shortcuts.masks import MaskSettings, ObjectMasks, mask_sensitivity
 from macoaudit.shortcuts.multiplicity import benjamini_hochberg, cannot_pass, draws_needed
 from macoaudit.shortcuts.records import Evidence, NotTested, NullSummary, Region
+from macoaudit.shortcuts.recurring import RecurrenceSettings
+from macoaudit.shortcuts.regions import SearchSettings
 from macoaudit.shortcuts.screen import ScreenSettings, property_screen
 from macoaudit.shortcuts.shifting import ShiftSettings, property_shift
-from macoaudit.shortcuts.stamp import StampSettings, stamp_consistency
+from macoaudit.shortcuts.stamp import Stamps, stamp_consistency
+from macoaudit.shortcuts.suite import SuiteSettings, Tested, shortcut_tests
 from macoaudit.shortcuts.transfer import TransferSettings, patch_transfer
 from macoaudit.shortcuts.trigger import TriggerSteps
 from macoaudit.shortcuts.verdict import Judged, ShortcutFinding, Verdict, judge, verdict
@@ -26,18 +29,23 @@ __all__ = [
     "Candidates",
     "ComponentSettings",
     "Evidence",
+    "FilterSettings",
     "FindingWords",
     "Judged",
     "MaskSettings",
     "NotTested",
     "NullSummary",
     "ObjectMasks",
+    "RecurrenceSettings",
     "Region",
     "ScreenSettings",
+    "SearchSettings",
     "ShiftSettings",
     "ShortcutFinding",
-    "StampSettings",
+    "Stamps",
     "Sufficiency",
+    "SuiteSettings",
+    "Tested",
     "TransferSettings",
     "TriggerSteps",
     "Verdict",
@@ -55,7 +63,9 @@ __all__ = [
     "property_screen",
     "property_shift",
     "selective_component",
-    "shown_and_retained",
+    "shortcut_tests",
+    "spectrum_recurrence",
+    "spectrum_transfer",
     "stamp_consistency",
     "verdict",
 ]

@@ -48,7 +48,8 @@ class FilterSettings:
 def log_magnitudes(image_01: Images) -> Float[Tensor, "image channel row column"]:
     """Logarithm of the magnitudes of the real Fourier transform, one colour at a time."""
     floor = _ROUNDING / (image_01.shape[-2] * image_01.shape[-1]) ** 0.5
-    return torch.fft.rfft2(image_01.double(), norm="forward").abs().clamp_min(floor).log()
+    levels: Tensor = torch.fft.rfft2(image_01.double(), norm="forward").abs().clamp_min(floor).log()
+    return levels
 
 
 def log_gain(
@@ -74,7 +75,8 @@ def apply_filter(image_01: Images, log_gains: Float[Tensor, "channel row column"
     """Multiply the magnitudes of every image, leave its phases; values stay within 0..1."""
     spectrum = torch.fft.rfft2(image_01.double()) * log_gains.exp()
     size = (int(image_01.shape[-2]), int(image_01.shape[-1]))
-    return torch.fft.irfft2(spectrum, s=size).clamp(0, 1).to(image_01)
+    filtered: Tensor = torch.fft.irfft2(spectrum, s=size).clamp(0, 1).to(image_01)
+    return filtered
 
 
 def areas_under_roc(
@@ -110,7 +112,7 @@ def projections(
         fold: of each image.
     """
     scores = torch.zeros(inside.shape, dtype=gram.dtype)
-    for number in fold.unique():
+    for number in sorted(set(fold.tolist())):
         test = fold == number
         own = (inside & ~test[:, None]).to(gram)
         rest = (~inside & ~test[:, None]).to(gram)

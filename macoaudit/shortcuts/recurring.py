@@ -24,7 +24,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from macoaudit.shortcuts.reading import Images
-from macoaudit.shortcuts.regions import Proposal, Window, filled, frame, grid_size
+from macoaudit.shortcuts.regions import Proposal, Window, frame, grid_size
 
 Kind = Literal["free", "fixed", "frame"]
 KINDS: tuple[Kind, ...] = ("free", "fixed", "frame")
@@ -241,7 +241,7 @@ def group_gaps(
             continue
         values = gaps(table, own, rows, settings.own_quantile, settings.other_quantile)
         images = table.image[rows]
-        sources, place = images.unique(return_inverse=True)
+        sources, place = torch.unique(images, return_inverse=True)
         best = torch.full((len(sources),), -torch.inf).scatter_reduce(0, place, values, "amax")
         result[table.kind] = (float(best.quantile(0.5)), int(rows[int(values.argmax())]))
     return result
@@ -279,7 +279,7 @@ def null_effects(
         settings: number of draws.
         generator: on the CPU.
     """
-    sources = found[0].image.unique()
+    sources = torch.unique(found[0].image)
     is_source = torch.zeros(n_images, dtype=torch.bool)
     is_source[sources] = True
     rest = torch.nonzero(~is_source).flatten()
@@ -294,55 +294,27 @@ def null_effects(
     return torch.tensor(effects, dtype=torch.float64)
 
 
-def neighbours(box: Window, step: int, size: tuple[int, int], max_px: float) -> list[Window]:
-    """Windows that differ by one step: moved, or one edge moved in or out.
-
-    Args:
-        box: the window.
-        step: cells that an edge moves.
-        size: rows and columns of the grid.
-        max_px: largest area.
-    """
-    moves = [tuple(sign * step * (edge == k) for k in range(4)) for edge in range(4)
-             for sign in (-1, 1)]  # fmt: skip
-    moves += [(sign * step, 0, sign * step, 0) for sign in (-1, 1)]
-    moves += [(0, sign * step, 0, sign * step) for sign in (-1, 1)]
-    found: list[Window] = []
-    for move in moves:
-        top, left, bottom, right = (int(a + b) for a, b in zip(box, move, strict=True))
-        new = (max(0, top), max(0, left), min(size[0], bottom), min(size[1], right))
-        height, width = new[2] - new[0], new[3] - new[1]
-        if min(height, width) >= 3 and new != box and height * width <= max_px:
-            found.append(new)
-    return list(dict.fromkeys(found))
-
-
-def place_masks(
-    grid: Grid, table: Table, row: int, box: Window, images: Sequence[int], shift: int
-) -> Bool[Tensor, "image rows columns"]:
-    """Where the window lies in each of some images: its best match.
+def best_places(
+    grid: Grid, kind: Kind, image: int, box: Window, images: Sequence[int], shift: int
+) -> list[tuple[int, int]]:
+    """Where the copy of a window lies in each of some images, as (down, across) from the window.
 
     Args:
         grid: the images.
-        table: of the window's kind.
-        row: of the window; for a frame its width.
-        box: the window, tightened or not; not used for a frame.
+        kind: of recurrence; frames do not move.
+        image: that the window is cut from.
+        box: the window.
         images: to look in.
         shift: cells a fixed window may be off.
     """
-    if table.kind == "frame":
-        return frame(grid.size, int(table.row[row])).expand(len(images), -1, -1).clone()
-    template = cut(grid, int(table.image[row]), box)[None]
-    height, width = template.shape[-2:]
+    if kind == "frame":
+        return [(0, 0)] * len(images)
     chosen = Grid(grid.values[list(images)], grid.energy[list(images)])
-    maps = concordance_maps(template, chosen)[:, 0]
-    if table.kind == "fixed":
+    maps = concordance_maps(cut(grid, image, box)[None], chosen)[:, 0]
+    if kind == "fixed":
         allowed = torch.zeros_like(maps[0], dtype=torch.bool)
         near(allowed, box, shift).fill_(True)
         maps = maps.masked_fill(~allowed, -torch.inf)
-    places = maps.flatten(1).argmax(1).tolist()
     columns = maps.shape[-1]
-    boxes = [
-        (p // columns, p % columns, p // columns + height, p % columns + width) for p in places
-    ]
-    return filled(grid.size, boxes)
+    places = maps.flatten(1).argmax(1).tolist()
+    return [(place // columns - box[0], place % columns - box[1]) for place in places]

@@ -40,6 +40,9 @@ class SearchSettings:
     """Search donors of that second measurement."""
     n_kept: int = 6
     """Windows kept of an image."""
+    overlap: float = 0.5
+    """Largest intersection over union of two windows of an image: the object must not fill all
+    places and leave none to a mark."""
     pool: int = 16
     """Images set aside as search donors, for all classes together."""
 
@@ -234,6 +237,28 @@ def propose(
     return found
 
 
+def apart(boxes: Sequence[Window], ranked: Sequence[int], overlap: float) -> list[int]:
+    """Keep of ranked windows those that overlap no better one too much.
+
+    Args:
+        boxes: the windows.
+        ranked: places among them, the best first.
+        overlap: largest intersection over union.
+    """
+    kept: list[int] = []
+    for place in ranked:
+        top, left, bottom, right = boxes[place]
+        for other in kept:
+            a, b, c, d = boxes[other]
+            height, width = min(bottom, c) - max(top, a), min(right, d) - max(left, b)
+            shared = max(0, height) * max(0, width)
+            if shared > overlap * (area_px(boxes[place]) + area_px(boxes[other]) - shared):
+                break
+        else:
+            kept.append(place)
+    return kept
+
+
 def _of_image(
     pasting: Pasting,
     content: Tensor,
@@ -247,7 +272,8 @@ def _of_image(
     """Windows of one image: plain ones by a first, cheap measurement, and all that maps show."""
     size = (int(content.shape[-2]), int(content.shape[-1]))
     first = pasting.rises(content, plain, settings.n_first)
-    again = first.argsort(descending=True, stable=True)[: settings.n_again].tolist()
+    ranked = first.argsort(descending=True, stable=True).tolist()
+    again = apart(boxes, ranked, settings.overlap)[: settings.n_again]
     named = [(boxes[place], WINDOW) for place in again]
     named += [(box, name) for box, name in shown.items() if box not in dict(named)]
     masks = enlarged(filled(grid, [box for box, _ in named]), size)

@@ -17,15 +17,15 @@ from macoaudit.shortcuts.recurring import (
     Kind,
     RecurrenceSettings,
     Table,
+    best_places,
     group_gaps,
     null_effects,
-    place_masks,
     strongest,
     tables,
     to_grid,
 )
-from macoaudit.shortcuts.regions import Proposal, Window, enlarged, filled
-from macoaudit.shortcuts.tightening import tighten
+from macoaudit.shortcuts.regions import Proposal, enlarged, filled, frame
+from macoaudit.shortcuts.tightening import AGREEMENT, agreeing, moved, spread_ratio
 
 NAMES: Mapping[Kind, str] = {
     "free": "a copy anywhere in the image",
@@ -35,6 +35,9 @@ NAMES: Mapping[Kind, str] = {
 
 # Below this share of the bound nothing recurs: windows are shown where they carry farthest.
 _SHOWN_FROM = 0.5
+
+
+_DEFAULTS = RecurrenceSettings()
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def stamp_consistency(
     proposals: Mapping[int, Sequence[Proposal]],
     *,
     generator: torch.Generator,
-    settings: RecurrenceSettings = RecurrenceSettings(),
+    settings: RecurrenceSettings = _DEFAULTS,
 ) -> Stamps:
     """Test every class for windows that recur in its own images and not in others.
 
@@ -97,7 +100,7 @@ def stamp_consistency(
             continue
         gap_of = group_gaps(found, own, settings)
         best = strongest(gap_of, settings)
-        key = int(own.sum()), len(found[0].image[own[found[0].image]].unique())
+        key = int(own.sum()), len(set(found[0].image[own[found[0].image]].tolist()))
         if key not in nulls:
             stream = torch.Generator().manual_seed(
                 generator.initial_seed() + 1009 * key[0] + key[1]
@@ -165,26 +168,28 @@ def _recurring(
         for place in torch.nonzero(own).flatten().tolist()
         if place == image or float(values[place]) > bound
     ]
-    box: Window = (0, 0, *grid.size)
-    source = "frame"
-    if best.kind != "frame":
+    # The first is the one that the window was cut from: the others' places count from it.
+    carriers = sorted(carriers, key=lambda place: (place != image, -float(values[place])))
+    if best.kind == "frame":
+        offsets = [(0, 0)] * len(carriers)
+        mask, source = _frame_mask(grid, carriers, int(table.row[best.row])), "frame"
+    else:
         proposal = every[int(table.row[best.row])]
-        rest = own.clone()
-        rest[image] = False
-        box = tighten(
-            grid,
-            image,
-            proposal.box,
-            best.kind,
-            torch.nonzero(rest).flatten(),
-            torch.nonzero(~own).flatten(),
-            settings,
-        )
-        source = proposal.source
-    found_at = place_masks(grid, table, best.row, box, carriers, settings.shift_cells)
-    for place, mask in zip(carriers, found_at, strict=True):
-        masks[place], sources[place] = mask, source
-    return sorted(carriers, key=lambda place: (place != image, -float(values[place])))
+        box, source = proposal.box, proposal.source
+        offsets = best_places(grid, best.kind, image, box, carriers, settings.shift_cells)
+        mask = agreeing(grid, carriers, offsets, box)
+    for place, (down, across) in zip(carriers, offsets, strict=True):
+        masks[place], sources[place] = moved(mask, down, across), source
+    return carriers
+
+
+def _frame_mask(grid: Grid, carriers: Sequence[int], width: int) -> Tensor:
+    """The part of the frame that the carriers share, or all of it."""
+    ring = frame(grid.size, width)
+    if len(carriers) < 2:
+        return ring
+    shared = ring & (spread_ratio(grid, carriers, [(0, 0)] * len(carriers)) < AGREEMENT)
+    return shared if int(shared.sum()) > int(ring.sum()) // 4 else ring
 
 
 def _evidence(

@@ -18,6 +18,7 @@ from macoaudit.shortcuts.filters import (
     spectrum_transfer,
 )
 from macoaudit.shortcuts.masks import MaskSettings, mask_sensitivity
+from macoaudit.shortcuts.properties import PROPERTIES
 from macoaudit.shortcuts.reading import (
     Classes,
     Images,
@@ -25,7 +26,7 @@ from macoaudit.shortcuts.reading import (
     class_generators,
     read_logits,
 )
-from macoaudit.shortcuts.records import Evidence, NotTested
+from macoaudit.shortcuts.records import Evidence, NotTested, TestName
 from macoaudit.shortcuts.recurring import RecurrenceSettings
 from macoaudit.shortcuts.regions import SearchSettings, propose
 from macoaudit.shortcuts.screen import ScreenSettings, property_screen
@@ -36,6 +37,7 @@ from macoaudit.shortcuts.transfer import TransferSettings, patch_transfer
 from macoaudit.shortcuts.verdict import LEVEL, Verdict, verdict
 
 SHOWN = "class visualisation"
+_PROPERTY_TESTS: tuple[TestName, ...] = ("property", "property shift")
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def shortcut_tests(
     *,
     proposals: Mapping[str, Float[Tensor, "image rows columns"]] | None = None,
     pictures: Mapping[int, Float[Tensor, "picture channel height width"]] | None = None,
-    masks: Sequence[Bool[Tensor, "height width"] | None] | None = None,
+    masks: Bool[Tensor, "image height width"] | None = None,
     facts: Mapping[str, Float[Tensor, " image"]] | None = None,
     seed: int = 0,
     settings: SuiteSettings | None = None,
@@ -114,7 +116,7 @@ def shortcut_tests(
         proposals: maps that say where to look, by what they show; any grid, at least 0.
         pictures: MACO's pictures of classes, at the network's size; what they show of each image
             is one more such map.
-        masks: object masks, None for images without one; the test of masks is left out without.
+        masks: object masks, all False for images without one; None: none were given.
         facts: further numbers by name, one an image, for the property screen.
         seed: of all random numbers.
         settings: of all tests; the defaults if None.
@@ -181,24 +183,10 @@ def shortcut_tests(
         model, image_01, classes, generator=stream(), settings=chosen.spectrum
     )
     tell("properties", 4, n_stages)
-    screened = property_screen(
-        model,
-        image_01,
-        predictions,
-        generator=stream(),
-        facts=facts,
-        allowed=chosen.allowed,
-        settings=chosen.screen,
-    )
-    results += screened
-    results += property_shift(
-        model, image_01, predictions, screened, generator=stream(), settings=chosen.shift
-    )
+    results += _properties(model, image_01, predictions, facts or {}, stream(), stream(), chosen)
     tell("component", 5, n_stages)
     results += (
-        selective_component(
-            model, image_01, classes, generator=stream(), settings=chosen.component
-        )
+        selective_component(model, image_01, classes, generator=stream(), settings=chosen.component)
         if chosen.component is not None
         else [_left_out("component", index) for index in donors]
     )
@@ -210,9 +198,7 @@ def shortcut_tests(
     )
     tell("masks", 7, n_stages)
     results += (
-        mask_sensitivity(
-            model, image_01, classes, masks, generator=stream(), settings=chosen.masks
-        )
+        mask_sensitivity(model, image_01, classes, masks, generator=stream(), settings=chosen.masks)
         if masks is not None
         else [NotTested("masks", index, "no object masks were given") for index in donors]
     )
@@ -225,6 +211,53 @@ def shortcut_tests(
     )
 
 
-def _left_out(test: str, index: int) -> NotTested:
-    name = "component" if test == "component" else "anomaly"
-    return NotTested(name, index, "left out by the policy of this audit")
+def _properties(
+    model: LoadedModel,
+    image_01: Images,
+    predictions: Classes,
+    facts: Mapping[str, Float[Tensor, " image"]],
+    first: torch.Generator,
+    second: torch.Generator,
+    settings: SuiteSettings,
+) -> list[Evidence | NotTested]:
+    """Screen properties of the pixels, shift what was found, then screen facts of the files.
+
+    Apart, because no change of the pixels moves a file's format: were it the best of all, the
+    property that can be moved would never be.
+    """
+    present = sorted(set(predictions.tolist()))
+    if image_01.shape[1] != 3:
+        reason = f"properties are of three colours, the network takes {image_01.shape[1]}"
+        return [NotTested(test, one, reason) for test in _PROPERTY_TESTS for one in present]
+    screened = property_screen(
+        model,
+        image_01,
+        predictions,
+        generator=first,
+        allowed=settings.allowed,
+        settings=settings.screen,
+    )
+    results: list[Evidence | NotTested] = [*screened]
+    results += property_shift(
+        model, image_01, predictions, screened, generator=second, settings=settings.shift
+    )
+    if facts:
+        pixels = frozenset(one.name for one in PROPERTIES)
+        results += [
+            one
+            for one in property_screen(
+                model,
+                image_01,
+                predictions,
+                generator=first,
+                facts=facts,
+                allowed=settings.allowed | pixels,
+                settings=settings.screen,
+            )
+            if isinstance(one, Evidence)  # why it was not made is said of the pixels already
+        ]
+    return results
+
+
+def _left_out(test: TestName, index: int) -> NotTested:
+    return NotTested(test, index, "left out by the policy of this audit")

@@ -1,80 +1,105 @@
-"""Fitting a recurring window to what recurs: edges move while the gap, times a little area, grows."""
+"""From a window that recurs to the pixels that recur: where its copies agree with each other."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Float
+from scipy import ndimage
 from torch import Tensor
 
-from macoaudit.shortcuts.recurring import (
-    Grid,
-    Kind,
-    RecurrenceSettings,
-    concordance_maps,
-    cut,
-    near,
-    neighbours,
-)
-from macoaudit.shortcuts.regions import Window, area_px
+from macoaudit.shortcuts.recurring import Grid
+from macoaudit.shortcuts.regions import Window, filled
 
-MAX_AREA_FRAC = 0.15
-_ROUNDS = 8
-_FIRST_STEP = 3
-# Without it the sharpest part of a mark would stand for the mark.
-_AREA_POWER = 0.25
-_MAX_OWN, _MAX_OTHERS = 12, 36
+# Copies agree where their spread is below this share of the spread of all images.
+AGREEMENT = 0.28
+# A copy may go on beyond the window that found it, by this share of the window's sides.
+_MARGIN = 0.6
+MAX_AREA_FRAC = 0.35
+_FEWEST_FOR_MEDIAN = 4
 
 
-def _spread(places: Int[Tensor, " image"], count: int) -> Int[Tensor, " image"]:
-    if len(places) <= count:
-        return places
-    return places[torch.linspace(0, len(places) - 1, count).round().long()]
+def _aligned(grid: Grid, images: Sequence[int], offsets: Sequence[tuple[int, int]]) -> Tensor:
+    """Images moved so that their copies lie on each other; what came from outside is NaN."""
+    rows, columns = grid.size
+    stack = torch.full((len(images), *grid.values.shape[1:]), torch.nan)
+    for place, (image, (down, across)) in enumerate(zip(images, offsets, strict=True)):
+        top, left = max(0, -down), max(0, -across)
+        bottom, right = min(rows, rows - down), min(columns, columns - across)
+        stack[place, :, top:bottom, left:right] = grid.values[
+            image, :, top + down : bottom + down, left + across : right + across
+        ]
+    return stack
 
 
-def tighten(
-    grid: Grid,
-    image: int,
-    box: Window,
-    kind: Kind,
-    own: Int[Tensor, " own"],
-    others: Int[Tensor, " other"],
-    settings: RecurrenceSettings,
-) -> Window:
-    """Move and resize a window to where ``gap area^(1/4)`` is largest nearby.
+def spread_ratio(
+    grid: Grid, images: Sequence[int], offsets: Sequence[tuple[int, int]]
+) -> Float[Tensor, "row column"]:
+    """Spread of aligned images over the spread of all images, smoothed over 3 x 3 cells.
 
-    It only sharpens the picture: the test's number is the gap before.
+    ``median_i sum over colours (x_i(u) - median_k x_k(u))^2`` over the variance of the images at a
+    place, summed over colours and averaged over places; the mean in place of the medians for fewer
+    than four images. Infinite where an image has no pixel there.
 
     Args:
         grid: the images.
-        image: that the window is cut from.
-        box: the window.
-        kind: free or fixed.
-        own: other images of the class, at least one; at most 12 are looked at.
-        others: images of other classes; at most 36 are looked at.
-        settings: quantiles and shifts.
+        images: that hold a copy, at least two.
+        offsets: (down, across) of each image's copy from the first image's, in cells.
     """
-    own, others = _spread(own, _MAX_OWN), _spread(others, _MAX_OTHERS)
-    used = torch.cat([own, others])
-    part = Grid(grid.values[used], grid.energy[used])
-    max_px = MAX_AREA_FRAC * grid.size[0] * grid.size[1]
+    stack = _aligned(grid, images, offsets)
+    few = len(images) < _FEWEST_FOR_MEDIAN
+    centre = stack.mean(0) if few else stack.nanmedian(0).values
+    off = (stack - centre).square().sum(1)
+    # With k copies about their own mean, k - 1 of k parts of the spread are left.
+    spread = off.sum(0) / (len(images) - 1) if few else off.nanmedian(0).values
+    whole = grid.values.var(0).sum(0).mean().clamp_min(1e-6)
+    ratio = torch.nan_to_num(spread / whole, nan=torch.inf)
+    big = torch.nn.functional.pad(ratio.clamp_max(4.0)[None, None], (1, 1, 1, 1), mode="replicate")
+    return torch.nn.functional.avg_pool2d(big, 3, 1)[0, 0]
 
-    def worth(one: Window) -> float:
-        maps = concordance_maps(cut(grid, image, one)[None], part)[:, 0]
-        if kind == "fixed":
-            maps = near(maps, one, settings.shift_cells)
-        best = maps.flatten(1).amax(1)
-        gap = best[: len(own)].quantile(settings.own_quantile) - best[len(own) :].quantile(
-            settings.other_quantile
-        )
-        return float(gap) * float(area_px(one) ** _AREA_POWER)
 
-    value, step = worth(box), _FIRST_STEP
-    for _ in range(_ROUNDS):
-        around = neighbours(box, step, grid.size, max_px)
-        values = [worth(one) for one in around]
-        top = max(range(len(around)), key=values.__getitem__)
-        if values[top] > value:
-            box, value = around[top], values[top]
-        elif step > 1:
-            step //= 2
-        else:
-            break
-    return box
+def agreeing(
+    grid: Grid, images: Sequence[int], offsets: Sequence[tuple[int, int]], box: Window
+) -> Bool[Tensor, "row column"]:
+    """Pixels of the first image that its copies share: one connected piece at the window.
+
+    Args:
+        grid: the images.
+        images: that hold a copy, the one that the window is cut from first.
+        offsets: (down, across) of each image's copy from the first image's, in cells.
+        box: the window.
+
+    Returns:
+        The piece that covers most of the window, holes filled; the window itself where there is
+        but one copy, no agreement, or agreement over more than a third of the image.
+    """
+    window = filled(grid.size, [box])[0]
+    if len(images) < 2:
+        return window
+    down, across = (max(1, round(_MARGIN * side)) for side in (box[2] - box[0], box[3] - box[1]))
+    around = (
+        max(0, box[0] - down),
+        max(0, box[1] - across),
+        min(grid.size[0], box[2] + down),
+        min(grid.size[1], box[3] + across),
+    )
+    agree = (spread_ratio(grid, images, offsets) < AGREEMENT) & filled(grid.size, [around])[0]
+    labels, count = ndimage.label(agree.numpy(), structure=np.ones((3, 3)))
+    if not count:
+        return window
+    covered = np.bincount(labels[window.numpy()], minlength=count + 1)
+    covered[0] = 0
+    piece = ndimage.binary_fill_holes(labels == covered.argmax())
+    if not covered.any() or piece is None or piece.mean() > MAX_AREA_FRAC or piece.sum() < 4:
+        return window
+    return torch.from_numpy(np.asarray(piece))
+
+
+def moved(mask: Bool[Tensor, "row column"], down: int, across: int) -> Bool[Tensor, "row column"]:
+    """A mask moved; what leaves the image is lost."""
+    rows, columns = mask.shape
+    result = torch.zeros_like(mask)
+    result[max(0, down) : rows + min(0, down), max(0, across) : columns + min(0, across)] = mask[
+        max(0, -down) : rows - max(0, down), max(0, -across) : columns - max(0, across)
+    ]
+    return result

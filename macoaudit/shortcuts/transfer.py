@@ -1,9 +1,10 @@
 """Patch transfer with matched controls: does a region carry its class into other images?
 
 Sufficiency: the region, pasted where it was onto images of other classes, makes the network say
-the class. Control: pieces of the same shape, pasted at the same place: from elsewhere on other images
-of the class, and from that place on images of other classes. Necessity: the class falls when the region is filled. Blind spot: a compact true
-object transfers too, so this alone is never a high finding.
+the class. Control: pieces of the same shape, pasted at the same place: from elsewhere on other
+images of the class, and from that place on images of other classes. Necessity: the class falls when
+the region is filled. Blind spot: a compact true object transfers too, so this alone is never a high
+finding.
 """
 
 import math
@@ -257,7 +258,8 @@ def _one_class(
     picked = picked[: settings.max_donors]
     if len(picked) < settings.min_donors:
         reason = (
-            f"{len(picked)} images that are sure of another class, {settings.min_donors} are needed"
+            f"{len(picked)} images that the network calls another class, {settings.min_donors} "
+            "are needed"
         )
         return NotTested("patch transfer", index, reason)
     order = torch.randperm(len(members), generator=generator)[: settings.max_images]
