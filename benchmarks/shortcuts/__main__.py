@@ -49,14 +49,13 @@ def print_audits(entries: Sequence[Entry], folder: Path, seeds: int) -> None:
             print(json.dumps({"name": entry.name, "missing": "network"}), flush=True)
         else:
             networks.append(network)
-    for network in networks:
-        found = baselines_missing(network, folder)
-        if found is not None:
-            seconds = {name: one["seconds"] for name, one in found["baselines"].items()}
-            print(json.dumps({"name": network.entry.name, "baselines": seconds}), flush=True)
     # One seed of all networks before the next, so that a stopped run has all of one seed.
     for number in range(seeds):
         for network in networks:
+            scored = baselines_missing(network, folder)
+            if scored is not None:
+                seconds = {name: one["seconds"] for name, one in scored["baselines"].items()}
+                print(json.dumps({"name": network.entry.name, "baselines": seconds}), flush=True)
             found = audit_missing(network, folder, number)
             if found is not None:
                 margins = [one["margin"] and round(one["margin"], 3) for one in found["classes"]]
