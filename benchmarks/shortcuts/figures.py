@@ -26,6 +26,7 @@ HALVES: tuple[Half, ...] = ("held-out", "fitting")
 FITTED_RATE = 0.01
 """Share of clean pairs that the fitted threshold may flag."""
 
+N_DRAWS = 2000
 _CLEAN_GROUPS: Mapping[Role, str] = {
     "clean": "clean networks",
     "chance": "chance networks",
@@ -69,7 +70,7 @@ def subsets() -> dict[str, Subset]:
     }
 
 
-def ranking(pairs: Sequence[Pair]) -> list[Json]:
+def ranking(pairs: Sequence[Pair], n_draws: int = N_DRAWS) -> list[Json]:
     """AUROC, average precision and TPR at 1 and 5 % FPR of every auditor, by half and subset."""
     rows: list[Json] = []
     for half in HALVES:
@@ -82,8 +83,9 @@ def ranking(pairs: Sequence[Pair]) -> list[Json]:
                 counts = {"n_positive": sum(truths), "n_negative": len(truths) - sum(truths)}
                 rows.append({"half": half, "cues": name, "auditor": None} | counts)
                 continue
+            clusters = [p.cluster for p in chosen]
             for auditor in AUDITORS:
-                found = rank(scores(chosen, auditor), truths, [p.cluster for p in chosen])
+                found = rank(scores(chosen, auditor), truths, clusters, n_draws=n_draws)
                 rows.append({"half": half, "cues": name, "auditor": auditor} | asdict(found))
     return rows
 
@@ -278,13 +280,18 @@ def finite(value: Any) -> Any:  # noqa: ANN401
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def figures(collected: Collected) -> Json:
-    """All figures of a grid, as JSON values."""
+def figures(collected: Collected, n_draws: int = N_DRAWS) -> Json:
+    """All figures of a grid, as JSON values.
+
+    Args:
+        collected: what is in the cache.
+        n_draws: of the bootstrap behind the intervals of the ranking.
+    """
     pairs = collected.pairs
     found: Json = {
         "missing": [asdict(one) for one in collected.missing],
         "pairs": counted(pairs),
-        "ranking": ranking(pairs),
+        "ranking": ranking(pairs, n_draws),
         "fitted": fitted(pairs),
         "flags": flags(pairs),
         "localisation": localisation(pairs),
