@@ -48,6 +48,8 @@ class RecurrenceSettings:
     shift_cells: int = 2
     """Largest shift of a fixed window, in cells of the 48-cell grid."""
     frame_cells: tuple[int, ...] = (2, 3, 4)
+    max_images: int = 16
+    """Of a class, that windows are compared with."""
     n_draws: int = 999
 
     def bound(self, kind: Kind) -> float:
@@ -66,6 +68,10 @@ class Grid:
     def size(self) -> tuple[int, int]:
         """Rows and columns."""
         return int(self.values.shape[-2]), int(self.values.shape[-1])
+
+    def only(self, images: Sequence[int]) -> "Grid":
+        """Some of the images."""
+        return Grid(self.values[list(images)], self.energy[list(images)])
 
 
 def to_grid(image_01: Images) -> Grid:
@@ -248,17 +254,22 @@ def group_gaps(
 
 
 def strongest(found: Mapping[Kind, tuple[float, int]], settings: RecurrenceSettings) -> GroupGap:
-    """The kind whose gap stands highest over its bound.
+    """The kind whose gap stands highest over its bound; a frame that recurs comes before all.
 
-    A gap below zero is divided as one above: it says how far from recurring the windows are.
+    Every window at the edge of a framed image recurs too, but the frame is what there is. A gap
+    below zero is divided as one above: it says how far from recurring the windows are.
 
     Args:
         found: from :func:`group_gaps`, not empty.
         settings: bounds.
     """
-    kind = max(found, key=lambda one: found[one][0] / settings.bound(one))
+    ratios = {kind: gap / settings.bound(kind) for kind, (gap, _) in found.items()}
+    kind = max(ratios, key=ratios.__getitem__)
+    effect = ratios[kind]
+    if ratios.get("frame", 0.0) >= settings.threshold:
+        kind = "frame"
     gap, row = found[kind]
-    return GroupGap(kind, gap / settings.bound(kind), gap, row)
+    return GroupGap(kind, effect, gap, row)
 
 
 def null_effects(
@@ -309,8 +320,7 @@ def best_places(
     """
     if kind == "frame":
         return [(0, 0)] * len(images)
-    chosen = Grid(grid.values[list(images)], grid.energy[list(images)])
-    maps = concordance_maps(cut(grid, image, box)[None], chosen)[:, 0]
+    maps = concordance_maps(cut(grid, image, box)[None], grid.only(images))[:, 0]
     if kind == "fixed":
         allowed = torch.zeros_like(maps[0], dtype=torch.bool)
         near(allowed, box, shift).fill_(True)

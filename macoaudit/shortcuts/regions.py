@@ -38,8 +38,10 @@ class SearchSettings:
     """Best windows that are measured again, on more donors."""
     n_donors: int = 4
     """Search donors of that second measurement."""
-    n_kept: int = 6
+    n_kept: int = 5
     """Windows kept of an image."""
+    part_frac: float = 0.65
+    """Sides of the parts that are compared with a window, over its own."""
     overlap: float = 0.5
     """Largest intersection over union of two windows of an image: the object must not fill all
     places and leave none to a mark."""
@@ -283,5 +285,25 @@ def _of_image(
     kept = [place for place in order if named[place][1] == WINDOW][: settings.n_kept]
     kept += [place for place in order if named[place][1] != WINDOW]
     return [
-        Proposal(image, named[place][0], float(values[place]), named[place][1]) for place in kept
+        Proposal(image, box, float(values[place]), named[place][1])
+        for place in kept
+        for box in (named[place][0], *parts(named[place][0], settings.part_frac))
     ]
+
+
+def parts(box: Window, part_frac: float) -> list[Window]:
+    """A window's four corners and its middle, each a share of its sides.
+
+    A mark seldom fills the window that found it; one of its parts holds less of what surrounds it.
+
+    Args:
+        box: the window.
+        part_frac: side of a part over the window's; 0 for none.
+    """
+    top, left, bottom, right = box
+    height, width = round(part_frac * (bottom - top)), round(part_frac * (right - left))
+    if min(height, width) < 3:
+        return []
+    places = [(y, x) for y in (top, bottom - height) for x in (left, right - width)]
+    places.append(((top + bottom - height) // 2, (left + right - width) // 2))
+    return [(y, x, y + height, x + width) for y, x in places]

@@ -18,13 +18,15 @@ from macoaudit.shortcuts.recurring import (
     RecurrenceSettings,
     Table,
     best_places,
+    concordances,
+    frame_concordances,
     group_gaps,
     null_effects,
     strongest,
     tables,
     to_grid,
 )
-from macoaudit.shortcuts.regions import Proposal, enlarged, filled, frame
+from macoaudit.shortcuts.regions import Proposal, Window, enlarged, filled, frame
 from macoaudit.shortcuts.tightening import AGREEMENT, agreeing, moved, spread_ratio
 
 NAMES: Mapping[Kind, str] = {
@@ -87,13 +89,18 @@ def stamp_consistency(
     for one in every:
         inside = filled(grid.size, [one.box])[0]
         saliency[one.image] = torch.maximum(saliency[one.image], inside * max(one.rise, 0.0))
-    found = tables(grid, every, settings) if every else ()
     streams = class_generators(classes, generator)
+    compared = _compared(classes, every, settings.max_images)
+    # In the tables an image is its place among the compared ones.
+    place_of = {image: place for place, image in enumerate(compared)}
+    part = grid.only(compared)
+    rows = [replace(one, image=place_of[one.image]) for one in every]
+    found = tables(part, rows, settings) if every else ()
     nulls: dict[tuple[int, int], Tensor] = {}
     results: list[Evidence | NotTested] = []
     for index in streams:
-        own = classes == index
-        reason = _unusable(own, found, len(image_01))
+        own = classes[compared] == index
+        reason = _unusable(own, found, len(compared))
         if reason is not None:
             results.append(NotTested("stamp", index, reason))
             _best_windows(proposals.get(index, ()), grid, masks, sources)
@@ -105,9 +112,10 @@ def stamp_consistency(
             stream = torch.Generator().manual_seed(
                 generator.initial_seed() + 1009 * key[0] + key[1]
             )
-            nulls[key] = null_effects(found, len(image_01), *key, settings, stream)
+            nulls[key] = null_effects(found, len(compared), *key, settings, stream)
         if best.effect >= _SHOWN_FROM:
-            shown = _recurring(grid, found, best, own, every, masks, sources, settings)
+            copied = _origin(found, best, every, compared)
+            shown = _recurring(grid, copied, classes == index, masks, sources, settings)
         else:
             shown = _best_windows(proposals.get(index, ()), grid, masks, sources)
         results.append(_evidence(index, best, gap_of, nulls[key], shown, settings))
@@ -148,38 +156,70 @@ def _best_windows(
     return sorted(images, key=lambda image: -best[image].rise)
 
 
+def _compared(classes: Tensor, every: Sequence[Proposal], count: int) -> list[int]:
+    """Images that windows are compared with: of each class those with windows, then others."""
+    with_windows = {one.image for one in every}
+    chosen: list[int] = []
+    for index in sorted(set(classes.tolist())):
+        own = torch.nonzero(classes == index).flatten().tolist()
+        own.sort(key=lambda image: (image not in with_windows, image))
+        chosen += own[:count]
+    return sorted(chosen)
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Where what recurs was cut from."""
+
+    kind: Kind
+    image: int
+    box: Window
+    width: int
+    """Of a frame, in cells."""
+    source: str
+
+
+def _origin(
+    found: Sequence[Table], best: GroupGap, every: Sequence[Proposal], compared: Sequence[int]
+) -> _Origin:
+    table = next(one for one in found if one.kind == best.kind)
+    image, row = compared[int(table.image[best.row])], int(table.row[best.row])
+    if best.kind == "frame":
+        return _Origin("frame", image, (0, 0, 0, 0), row, "frame")
+    return _Origin(best.kind, image, every[row].box, 0, every[row].source)
+
+
 def _recurring(
     grid: Grid,
-    found: Sequence[Table],
-    best: GroupGap,
+    origin: _Origin,
     own: Tensor,
-    every: Sequence[Proposal],
     masks: Tensor,
     sources: list[str],
     settings: RecurrenceSettings,
 ) -> list[int]:
     """Mark what recurs in every image of the class where it is found, the clearest first."""
-    table = next(one for one in found if one.kind == best.kind)
-    image = int(table.image[best.row])
-    values = table.values[best.row]
+    if origin.kind == "frame":
+        values = frame_concordances(grid, origin.width)[origin.image]
+    else:
+        free, fixed = concordances(grid, [origin.image], [origin.box], settings.shift_cells)
+        values = (free if origin.kind == "free" else fixed)[0]
     bound = float(values[~own].quantile(settings.other_quantile))
     carriers = [
         place
         for place in torch.nonzero(own).flatten().tolist()
-        if place == image or float(values[place]) > bound
+        if place == origin.image or float(values[place]) > bound
     ]
     # The first is the one that the window was cut from: the others' places count from it.
-    carriers = sorted(carriers, key=lambda place: (place != image, -float(values[place])))
-    if best.kind == "frame":
-        offsets = [(0, 0)] * len(carriers)
-        mask, source = _frame_mask(grid, carriers, int(table.row[best.row])), "frame"
+    carriers.sort(key=lambda place: (place != origin.image, -float(values[place])))
+    offsets = best_places(
+        grid, origin.kind, origin.image, origin.box, carriers, settings.shift_cells
+    )
+    if origin.kind == "frame":
+        mask = _frame_mask(grid, carriers, origin.width)
     else:
-        proposal = every[int(table.row[best.row])]
-        box, source = proposal.box, proposal.source
-        offsets = best_places(grid, best.kind, image, box, carriers, settings.shift_cells)
-        mask = agreeing(grid, carriers, offsets, box)
+        mask = agreeing(grid, carriers, offsets, origin.box)
     for place, (down, across) in zip(carriers, offsets, strict=True):
-        masks[place], sources[place] = moved(mask, down, across), source
+        masks[place], sources[place] = moved(mask, down, across), origin.source
     return carriers
 
 
