@@ -169,6 +169,19 @@ def make(entry: Entry, settings: Settings, folder: Path) -> dict[str, Any]:
     return facts
 
 
+def find(entry: Entry, folder: Path, settings: Settings | None = None) -> Network | None:
+    """Return a network of the grid if it is in the cache; nothing is trained.
+
+    Raises:
+        json.JSONDecodeError: when facts were changed by hand; remove that file.
+    """
+    key = key_of(entry, Settings() if settings is None else settings)
+    card, file = folder / f"{key}.toml", folder / f"{key}.json"
+    if not (file.exists() and card.exists() and card.with_suffix(".safetensors").exists()):
+        return None
+    return Network(entry, key, card, json.loads(file.read_text()), cached=True)
+
+
 def train_or_load(entry: Entry, folder: Path, settings: Settings | None = None) -> Network:
     """Return a network of the grid, from the cache where it is there.
 
@@ -182,8 +195,8 @@ def train_or_load(entry: Entry, folder: Path, settings: Settings | None = None) 
         json.JSONDecodeError: when facts were changed by hand; remove that file.
     """
     wanted = Settings() if settings is None else settings
-    key = key_of(entry, wanted)
-    card, file = folder / f"{key}.toml", folder / f"{key}.json"
-    cached = file.exists() and card.exists() and card.with_suffix(".safetensors").exists()
-    facts = json.loads(file.read_text()) if cached else make(entry, wanted, folder)
-    return Network(entry, key, card, facts, cached)
+    there = find(entry, folder, wanted)
+    if there is not None:
+        return there
+    facts = make(entry, wanted, folder)
+    return Network(entry, facts["key"], folder / f"{facts['key']}.toml", facts, cached=False)
