@@ -36,7 +36,7 @@ class FilterSettings:
     """Mean rise of the class's probability."""
     recurrence_threshold: float = 0.70
     """Area under the ROC of the filter's projection, images of the class against the others."""
-    n_controls: int = 12
+    n_controls: int = 8
     """Filters of random groups of images, for each class."""
     n_draws: int = 1999
     n_folds: int = 3

@@ -32,7 +32,7 @@ class SearchSettings:
     """Sides of the windows over the shorter side of the image, a third of a side apart."""
     max_sources: int = 6
     """Images of a class that windows are taken from."""
-    n_first: int = 2
+    n_first: int = 1
     """Search donors that every window is pasted on."""
     n_again: int = 10
     """Best windows that are measured again, on more donors."""

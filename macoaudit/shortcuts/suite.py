@@ -84,6 +84,8 @@ def _sources(
     found = {}
     for index in present:
         own = torch.nonzero(classes == index).flatten()
+        if len(own) < 2:
+            continue  # nothing recurs in one image: its windows would be searched in vain
         right = own[said[own] == index]
         chosen = right if len(right) >= 2 else own
         if len(chosen) > count:

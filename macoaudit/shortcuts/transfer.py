@@ -48,7 +48,7 @@ class TransferSettings:
     n_draws: int = 1999
     max_images: int = 6
     """Of a class."""
-    max_donors: int = 24
+    max_donors: int = 16
     """Images of other classes that each patch is pasted on."""
     min_donors: int = 4
 
