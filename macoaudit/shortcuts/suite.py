@@ -70,11 +70,12 @@ class Tested:
     """What all tests gave."""
 
     verdict: Verdict
-    results: tuple[Evidence | NotTested, ...]
     margins: Mapping[int, float]
     """Of the tested classes: how far from a high finding, 1 and more can be one."""
     n_donors: int
     """Images that regions of a class were pasted on, at most."""
+    results: tuple[Evidence | NotTested, ...] = ()
+    """Of every test and class, in the order in which they were made."""
 
 
 def _sources(
@@ -207,9 +208,9 @@ def shortcut_tests(
     judged = verdict(results, model.labels, chosen.level)
     return Tested(
         judged,
-        tuple(results),
         judged.margins,
         max((len(one.test) for one in donors.values()), default=0),
+        tuple(results),
     )
 
 
