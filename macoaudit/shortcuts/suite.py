@@ -18,6 +18,7 @@ from macoaudit.shortcuts.filters import (
     spectrum_transfer,
 )
 from macoaudit.shortcuts.masks import MaskSettings, mask_sensitivity
+from macoaudit.shortcuts.multiplicity import LEVEL
 from macoaudit.shortcuts.properties import PROPERTIES
 from macoaudit.shortcuts.reading import (
     Classes,
@@ -34,7 +35,7 @@ from macoaudit.shortcuts.shifting import ShiftSettings, property_shift
 from macoaudit.shortcuts.shown import shown_maps
 from macoaudit.shortcuts.stamp import stamp_consistency
 from macoaudit.shortcuts.transfer import TransferSettings, patch_transfer
-from macoaudit.shortcuts.verdict import LEVEL, Verdict, verdict
+from macoaudit.shortcuts.verdict import Verdict, verdict
 
 SHOWN = "class visualisation"
 _PROPERTY_TESTS: tuple[TestName, ...] = ("property", "property shift")
