@@ -15,9 +15,10 @@ from macoaudit.results import (
     ShortcutTest,
     Visualization,
 )
+from macoaudit.shortcuts.multiplicity import LEVEL
 from macoaudit.shortcuts.records import KINDS, NotTested, NullSummary
 from macoaudit.shortcuts.suite import Tested
-from macoaudit.shortcuts.verdict import LEVEL, Judged, ShortcutFinding
+from macoaudit.shortcuts.verdict import Judged, ShortcutFinding
 from macoaudit.visualization.natural import drawn_class
 
 _SLUG_CHARACTERS = 40
