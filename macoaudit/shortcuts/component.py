@@ -50,7 +50,7 @@ _LEAST_HIGH = 5
 class ComponentSettings:
     """How components are measured; the defaults are starting values, not calibrated."""
 
-    threshold: float = 1.0
+    threshold: float = 1.85
     """Of the effect: every part reaches its own bound below."""
     selectivity: float = 3.0
     leak: float = 0.8
