@@ -9,9 +9,12 @@ DEMO_OUT ?= runs/demo
 .DEFAULT_GOAL := demo
 
 demo: install native
-	rm -rf $(DEMO_OUT)
-	$(BIN)/macoaudit invert samples/ --model demo --out $(DEMO_OUT)
-	@echo "Report: $(CURDIR)/$(DEMO_OUT)/report.html"
+	rm -rf $(DEMO_OUT) $(DEMO_OUT)-clean
+	@echo "The demo network was taught a shortcut: its audit must fail (exit code 1)."
+	$(BIN)/macoaudit audit samples/ --model demo --out $(DEMO_OUT); test $$? -eq 1
+	@echo "Its clean twin was not: the audit must pass."
+	$(BIN)/macoaudit audit samples/ --model demo-clean --out $(DEMO_OUT)-clean
+	@echo "Reports: $(CURDIR)/$(DEMO_OUT)/report.html $(CURDIR)/$(DEMO_OUT)-clean/report.html"
 
 install: $(STAMP)
 

@@ -18,7 +18,7 @@ MAX_IMAGES = 2000
 
 @dataclass(frozen=True)
 class Policy:
-    """How much of an audit is made. The shortcut tests are the same, and on all images."""
+    """How much of an audit is made. Shortcuts are tested on all images whatever the policy."""
 
     name: PolicyName
     inverted_per_class: int | None
@@ -37,6 +37,8 @@ class Policy:
     """Pictures of a class."""
     drawing_steps: int | None
     """None: the preset's."""
+    anomaly: bool
+    """Search the smallest pattern that turns images into each class, the slowest of the tests."""
 
 
 # The quick policy is made to end within some minutes on two CPU cores: docs/audit.md.
@@ -51,6 +53,7 @@ _POLICIES = {
         classes_drawn=12,
         drawing_seeds=1,
         drawing_steps=96,
+        anomaly=False,
     ),
     "full": Policy(
         name="full",
@@ -62,6 +65,7 @@ _POLICIES = {
         classes_drawn=None,
         drawing_seeds=3,
         drawing_steps=None,
+        anomaly=True,
     ),
 }
 

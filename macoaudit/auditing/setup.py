@@ -8,6 +8,7 @@ from typing import Any
 from macoaudit.audit_config import AuditConfig
 from macoaudit.auditing.masks import require_masks
 from macoaudit.auditing.sampling import stratified
+from macoaudit.auditing.testing import suite_settings
 from macoaudit.config import InvertConfig
 from macoaudit.drawing_config import TargetConfig, VisualizeConfig
 from macoaudit.environment import versions
@@ -64,6 +65,7 @@ class AuditSetup:
             "command": "audit",
             "libraries": {name: known.get(name) for name in ("scipy", "numpy")},
             "audit": settings,
+            "tests": suite_settings(self.config.policy).to_json(),
             "images": [[file.relative, file.label] for file in self.files],
             "references": [[file.relative, file.label] for file in references],
         }

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from macoaudit import __version__
 from macoaudit.auditing.outcome import summarise
 from macoaudit.auditing.setup import AuditSetup
+from macoaudit.auditing.testing import suite_settings
 from macoaudit.inverting import summary
 from macoaudit.pipeline import Clock, inversion_settings, usable, volatile_facts
 from macoaudit.results import (
@@ -58,7 +59,11 @@ def audit_record(
         status="incomplete" if incomplete else "complete",
         tool={"name": "macoaudit", "version": __version__},
         model=setup.model.record(settings.layer, inversion.activation_shape),
-        config={**config.settings(), **inversion_settings(inversion)},
+        config={
+            **config.settings(),
+            **inversion_settings(inversion),
+            "tests": suite_settings(config.policy).to_json(),
+        },
         images=tuple(images),
         skipped=tuple(skipped),
         trust=tuple(trust),

@@ -6,14 +6,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from macoaudit.audit_config import Policy
 from macoaudit.auditing.labels import Labelled
 from macoaudit.auditing.masks import Masks
 from macoaudit.auditing.reading import Seen
 from macoaudit.models import LoadedModel
 from macoaudit.results import ImageAudit, Retention
-from macoaudit.shortcuts.suite import Tested, shortcut_tests
+from macoaudit.shortcuts import AnomalySettings
+from macoaudit.shortcuts.suite import SuiteSettings, Tested, shortcut_tests
 
 RETAINED = "retained"
+
+
+def suite_settings(policy: Policy) -> SuiteSettings:
+    """Settings of the shortcut tests under a policy: those that the benchmark was run with."""
+    return SuiteSettings(anomaly=AnomalySettings() if policy.anomaly else None)
 
 
 def run_tests(
@@ -26,6 +33,7 @@ def run_tests(
     pictures: Mapping[int, Float[Tensor, "picture channel height width"]],
     masks: Masks | None,
     seed: int,
+    settings: SuiteSettings,
     on_test: Callable[[str, int, int], None],
 ) -> Tested:
     """Test every class that has images for shortcuts.
@@ -39,6 +47,7 @@ def run_tests(
         pictures: drawn pictures by class, at the network's size.
         masks: of the same images; None: none were given.
         seed: of all draws.
+        settings: of the tests, from :func:`suite_settings`.
         on_test: told a test's name, tests done and tests in all.
     """
     return shortcut_tests(
@@ -51,6 +60,7 @@ def run_tests(
         masks=masks.objects if masks is not None and masks.n_given else None,
         facts=file_facts(images),
         seed=seed,
+        settings=settings,
         on_test=on_test,
     )
 

@@ -25,7 +25,7 @@ from macoaudit.auditing.sampling import stratified
 from macoaudit.auditing.setup import AuditSetup, class_drawing
 from macoaudit.auditing.showing import Scene, show_finding
 from macoaudit.auditing.summing import audit_record
-from macoaudit.auditing.testing import predicted, run_tests
+from macoaudit.auditing.testing import predicted, run_tests, suite_settings
 from macoaudit.images import to_png_bytes
 from macoaudit.inverting import InversionJob
 from macoaudit.pipeline import Clock, Progress
@@ -168,6 +168,7 @@ class AuditWork:
             pictures=self._class_pictures(),
             masks=masks,
             seed=setup.settings.seed,
+            settings=suite_settings(setup.config.policy),
             on_test=lambda name, done, total: self._tell(
                 Progress("test", done, total, noun=f"tests ({name})")
             ),

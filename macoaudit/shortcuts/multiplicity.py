@@ -7,6 +7,8 @@ from scipy.stats import false_discovery_control
 
 from macoaudit.errors import UsageError
 
+LEVEL = 0.05
+"""False discovery rate of each test over the classes."""
 # Of the product (draws + 1) q, so that 1000 draws at .05 serve exactly 50 classes.
 _ROUNDING = 1e-9
 

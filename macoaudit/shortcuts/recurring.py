@@ -40,9 +40,9 @@ class RecurrenceSettings:
 
     threshold: float = 1.0
     """Of the effect: the largest gap over the bound of its kind."""
-    free_gap: float = 0.13
-    fixed_gap: float = 0.05
-    frame_gap: float = 0.05
+    free_gap: float = 0.15
+    fixed_gap: float = 0.03
+    frame_gap: float = 0.03
     own_quantile: float = 0.40
     other_quantile: float = 0.95
     shift_cells: int = 2
@@ -50,7 +50,8 @@ class RecurrenceSettings:
     frame_cells: tuple[int, ...] = (2, 3, 4)
     max_images: int = 16
     """Of a class, that windows are compared with."""
-    n_draws: int = 999
+    n_draws: int = 399
+    """At least; more where many classes share the error rate."""
 
     def bound(self, kind: Kind) -> float:
         """Gap from which a kind of recurrence counts."""

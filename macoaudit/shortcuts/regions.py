@@ -42,7 +42,7 @@ class SearchSettings:
     """Windows kept of an image."""
     part_frac: float = 0.65
     """Sides of the parts that are compared with a window, over its own."""
-    overlap: float = 0.5
+    overlap: float = 0.25
     """Largest intersection over union of two windows of an image: the object must not fill all
     places and leave none to a mark."""
     pool: int = 16

@@ -22,7 +22,7 @@ from macoaudit.shortcuts.records import Evidence, NotTested, summary
 class ScreenSettings:
     """How properties are screened; the defaults are starting values, not calibrated."""
 
-    threshold: float = 0.30
+    threshold: float = 0.40
     """Gain over chance: ``(balanced accuracy - 1/2) / (1/2)``."""
     n_bins: int = 5
     n_folds: int = 5

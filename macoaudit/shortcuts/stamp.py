@@ -8,6 +8,7 @@ from torch import Tensor
 
 from macoaudit.models import LoadedModel
 from macoaudit.shortcuts.candidates import Candidates
+from macoaudit.shortcuts.multiplicity import LEVEL, draws_needed
 from macoaudit.shortcuts.nulls import rank_p
 from macoaudit.shortcuts.reading import Classes, Images, check_input, class_generators
 from macoaudit.shortcuts.records import Evidence, NotTested, Region, summary
@@ -97,6 +98,8 @@ def stamp_consistency(
     rows = [replace(one, image=place_of[one.image]) for one in every]
     found = tables(part, rows, settings) if every else ()
     nulls: dict[tuple[int, int], Tensor] = {}
+    n_draws = max(settings.n_draws, 2 * draws_needed(max(1, len(streams)), LEVEL))
+    drawn = replace(settings, n_draws=n_draws)
     results: list[Evidence | NotTested] = []
     for index in streams:
         own = classes[compared] == index
@@ -112,13 +115,13 @@ def stamp_consistency(
             stream = torch.Generator().manual_seed(
                 generator.initial_seed() + 1009 * key[0] + key[1]
             )
-            nulls[key] = null_effects(found, len(compared), *key, settings, stream)
+            nulls[key] = null_effects(found, len(compared), *key, drawn, stream)
         if best.effect >= _SHOWN_FROM:
             copied = _origin(found, best, every, compared)
             shown = _recurring(grid, copied, classes == index, masks, sources, settings)
         else:
             shown = _best_windows(proposals.get(index, ()), grid, masks, sources)
-        results.append(_evidence(index, best, gap_of, nulls[key], shown, settings))
+        results.append(_evidence(index, best, gap_of, nulls[key], shown, drawn))
     size = (int(image_01.shape[-2]), int(image_01.shape[-1]))
     fine = torch.nn.functional.interpolate(
         saliency[:, None], size=size, mode="bilinear", align_corners=False

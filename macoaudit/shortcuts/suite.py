@@ -18,6 +18,7 @@ from macoaudit.shortcuts.filters import (
     spectrum_transfer,
 )
 from macoaudit.shortcuts.masks import MaskSettings, mask_sensitivity
+from macoaudit.shortcuts.multiplicity import LEVEL
 from macoaudit.shortcuts.properties import PROPERTIES
 from macoaudit.shortcuts.reading import (
     Classes,
@@ -34,7 +35,7 @@ from macoaudit.shortcuts.shifting import ShiftSettings, property_shift
 from macoaudit.shortcuts.shown import shown_maps
 from macoaudit.shortcuts.stamp import stamp_consistency
 from macoaudit.shortcuts.transfer import TransferSettings, patch_transfer
-from macoaudit.shortcuts.verdict import LEVEL, Verdict, verdict
+from macoaudit.shortcuts.verdict import Verdict, verdict
 
 SHOWN = "class visualisation"
 _PROPERTY_TESTS: tuple[TestName, ...] = ("property", "property shift")
@@ -70,11 +71,12 @@ class Tested:
     """What all tests gave."""
 
     verdict: Verdict
-    results: tuple[Evidence | NotTested, ...]
     margins: Mapping[int, float]
     """Of the tested classes: how far from a high finding, 1 and more can be one."""
     n_donors: int
     """Images that regions of a class were pasted on, at most."""
+    results: tuple[Evidence | NotTested, ...] = ()
+    """Of every test and class, in the order in which they were made."""
 
 
 def _sources(
@@ -207,9 +209,9 @@ def shortcut_tests(
     judged = verdict(results, model.labels, chosen.level)
     return Tested(
         judged,
-        tuple(results),
         judged.margins,
         max((len(one.test) for one in donors.values()), default=0),
+        tuple(results),
     )
 
 

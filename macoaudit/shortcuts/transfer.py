@@ -41,7 +41,7 @@ _MATCHED_SHARE = 0.1
 class TransferSettings:
     """How patch transfer is measured; the defaults are starting values, not calibrated."""
 
-    threshold: float = 0.20
+    threshold: float = 0.10
     """Fooling rate above the base rate."""
     n_controls: int = 36
     """Least number of control patches of a class, spread over its images."""

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from macoaudit.errors import UsageError
-from macoaudit.shortcuts.multiplicity import benjamini_hochberg, cannot_pass
+from macoaudit.shortcuts.multiplicity import LEVEL, benjamini_hochberg, cannot_pass
 from macoaudit.shortcuts.records import Evidence, NotTested, Region, TestName
 from macoaudit.shortcuts.words import FindingWords, finding_words
 
 Severity = Literal["high", "medium", "info"]
-LEVEL = 0.05
 NEARLY = 2 / 3
 """Margin from which a causal test alone is a medium finding: a true object carries its class into
 other images too, so without any sign that it recurs that is for information."""
