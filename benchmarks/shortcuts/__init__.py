@@ -23,7 +23,11 @@ Networks (`grid`, `architectures`, `training`, `networks`)
     random weights, permuted labels. Even seeds are the fitting half, with four kinds of cue; odd
     seeds are the held-out half, with all seven.
 
-Figures (`reliance`, `roc`)
+Audits and figures (`audits`, `pairs`, `localisation`, `figures`, `fitting`, `reliance`, `roc`)
+    The audit and the baselines get the same 24 pictures of each class, and seeds from the
+    network's key. What counts as a shortcut and as clean is in `pairs`; every auditor is ranked on
+    the same pairs, and an untested class ranks below all others. Networks that are not trained or
+    not audited are listed and left out.
     AUROC, average precision and TPR at 1 % and 5 % FPR with a bootstrap over networks; thresholds
     from the fitting half; false findings per 100 clean classes with exact intervals; uniformity of
     p-values under the null; IoU and pointing.
@@ -34,11 +38,16 @@ How to run it
         python -m benchmarks.shortcuts networks --grid quick              # 40 networks
         python -m benchmarks.shortcuts networks --grid full --shard 1/2   # 540; one process a core
 
-    Prints one JSON line a network: accuracies on clean and on marked pictures, reliance by cue and
-    class, truth, seconds. Networks are kept under ``--cache``, else ``$MACOAUDIT_CACHE/shortcuts``,
-    else ``~/.cache/macoaudit/shortcuts``, named by a digest of their settings, the code that draws,
-    trains and measures, and the versions of torch, timm and numpy. A stopped run goes on where it
-    stopped. Each network has a model card that ``--model`` reads.
+        python -m benchmarks.shortcuts audit --grid quick --seeds 2    # of the networks there are
+        python -m benchmarks.shortcuts figures --grid quick            # tables, and a JSON file
+        python -m benchmarks.shortcuts fit --grid quick                # thresholds, fitting half
+
+    The first prints one JSON line a network: accuracies on clean and on marked pictures, reliance
+    by cue and class, truth, seconds. Networks are kept under ``--cache``, else
+    ``$MACOAUDIT_CACHE/shortcuts``, else ``~/.cache/macoaudit/shortcuts``, named by a digest of
+    their settings, the code that draws, trains and measures, and the versions of torch, timm and
+    numpy. A stopped run goes on where it stopped. Each network has a model card that ``--model``
+    reads. Audits lie in ``audits`` beside them.
 
 Measured so far
     One pair only, on one core: the CNN of seed 1. With the corner mark (5 % of the area, q = 0.9)

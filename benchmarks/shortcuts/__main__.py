@@ -70,6 +70,9 @@ def print_audits(entries: Sequence[Entry], folder: Path, seeds: int) -> None:
 
 def print_figures(entries: Sequence[Entry], folder: Path, given: argparse.Namespace) -> None:
     """Print the tables of what is in the cache, and write their numbers."""
+    if given.command == "fit":
+        # What the held-out half lacks is of no concern here, and what it holds is not to be seen.
+        entries = [entry for entry in entries if entry.half == "fitting"]
     collected = collect(entries, folder, given.seeds)
     if given.command == "fit":
         missing = [{"network": one.network, "what": one.what} for one in collected.missing]

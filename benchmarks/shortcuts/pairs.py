@@ -25,6 +25,7 @@ class Missing:
 
     network: str
     what: str
+    """Joined by commas, for example ``audit 0, baselines``."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Collected:
 
     audited: tuple[Audited, ...]
     missing: tuple[Missing, ...]
-    """Networks that lack something, once for each thing."""
+    """Networks that lack something."""
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
@@ -162,11 +163,12 @@ def collect(
             continue
         files = {number: audit_file(network.key, folder, number) for number in range(seeds)}
         audits = {n: json.loads(file.read_text()) for n, file in files.items() if file.exists()}
-        missing += [Missing(entry.name, f"audit {n}") for n in files if n not in audits]
         scored = baselines_file(network.key, folder)
-        if not scored.exists():
-            missing.append(Missing(entry.name, "baselines"))
-        elif 0 in audits:
+        lacks = [f"audit {n}" for n in files if n not in audits]
+        lacks += [] if scored.exists() else ["baselines"]
+        if lacks:
+            missing.append(Missing(entry.name, ", ".join(lacks)))
+        if scored.exists() and 0 in audits:
             found = json.loads(scored.read_text())["baselines"]
             audited.append(Audited(network, audits, {name: found[name] for name in BASELINES}))
     return Collected(tuple(audited), tuple(missing))
