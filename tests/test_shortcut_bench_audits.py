@@ -14,6 +14,7 @@ from benchmarks.shortcuts.pairs import collect, pair_of
 from benchmarks.shortcuts.scenes import LABELS
 from benchmarks.shortcuts.training import Settings
 from macoaudit.shortcuts.filters import FilterSettings
+from macoaudit.shortcuts.records import KINDS
 from macoaudit.shortcuts.recurring import RecurrenceSettings
 from macoaudit.shortcuts.regions import SearchSettings
 from macoaudit.shortcuts.screen import ScreenSettings
@@ -59,8 +60,10 @@ def test_a_tiny_network_is_audited_written_and_read_back(tmp_path, monkeypatch) 
     for one in first["classes"]:
         skipped = {reason["test"] for reason in one["not_tested"]}
         assert {"component", "anomaly", "masks"} <= skipped
-        # Every test either gave a number or said why not.
-        assert len(skipped | {made["test"] for made in one["tests"]}) == 9
+        # Every test either gave a number or said why not; only those of properties, which go by
+        # what the network says, leave out a class that it never says.
+        silent = KINDS.keys() - skipped - {made["test"] for made in one["tests"]}
+        assert silent <= {"property", "property shift"}
     # Every picture of the planted class carries the mark.
     assert first["localisation"]["stamp"]["n_carrying"] == PER_CLASS
 
