@@ -1,6 +1,7 @@
 """Donors, windows, concordance and recurring pixels on images whose every copy is known."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -424,7 +425,9 @@ def table(rows: list[list[float]], images: list[int], kind: str = "free") -> Tab
 
 def test_the_gap_of_a_window_by_hand():
     own = torch.tensor([True, True, True, True, False, False, False])
-    found = table([[1.0, 0.2, 0.4, 0.9, 0.0, 0.1, 0.5], [0.3, 1.0, 0.3, 0.3, 0.9, 0.9, 0.9]], [0, 1])
+    found = table(
+        [[1.0, 0.2, 0.4, 0.9, 0.0, 0.1, 0.5], [0.3, 1.0, 0.3, 0.3, 0.9, 0.9, 0.9]], [0, 1]
+    )
     rows = torch.arange(2)
     # of 0.2, 0.4, 0.9 the middle one; of 0, 0.1, 0.5 the middle one; its own image's 1 is left out
     assert gaps(found, own, rows, 0.5, 0.5).tolist() == pytest.approx([0.3, -0.6])
@@ -480,7 +483,7 @@ def test_null_draws_are_effects_of_random_groups_each_as_likely():
         own = torch.zeros(5, dtype=torch.bool)
         own[list(group)] = True
         exact[group] = strongest(group_gaps(found, own, SETTINGS), SETTINGS).effect
-    settings = RecurrenceSettings(free_gap=0.2, n_draws=400)
+    settings = RecurrenceSettings(free_gap=0.2, n_draws=150)
 
     def run(seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
@@ -616,7 +619,7 @@ def every_window(classes: Tensor, per_image: int, seed: int) -> dict[int, list[P
     found: dict[int, list[Proposal]] = {}
     for image, index in enumerate(classes.tolist()):
         picks = torch.randperm(len(boxes), generator=generator)[:per_image].tolist()
-        rises = torch.rand(per_image, generator=generator).tolist()
+        rises = torch.rand(len(picks), generator=generator).tolist()
         found.setdefault(index, []).extend(
             Proposal(image, boxes[pick], rise, "window")
             for pick, rise in zip(picks, rises, strict=True)
@@ -695,7 +698,7 @@ def test_marks_anywhere_are_shown_where_they_are():
 
 
 def test_scenes_without_a_copy_have_none():
-    for seed in (1, 2):
+    for seed in (1, 2, 3):
         image_01, classes = carriers("nothing", seed)
         found = stamp_consistency(
             SILENT,
@@ -703,7 +706,7 @@ def test_scenes_without_a_copy_have_none():
             classes,
             every_window(classes, 20, seed),
             generator=torch.Generator().manual_seed(0),
-            settings=SETTINGS,
+            settings=replace(SETTINGS, n_draws=9),
         )
         assert all(one.effect < 1 for one in found.results)
 
@@ -711,7 +714,7 @@ def test_scenes_without_a_copy_have_none():
 def test_with_permuted_classes_small_p_values_are_no_more_frequent_than_they_may_be():
     settings = RecurrenceSettings(frame_cells=(2,), max_images=50, n_draws=19)
     p_values = []
-    for seed in range(40):
+    for seed in range(30):
         image_01, classes = carriers("fixed", seed, count=4)
         order = torch.randperm(12, generator=torch.Generator().manual_seed(seed))
         shuffled = classes[order]
@@ -719,7 +722,7 @@ def test_with_permuted_classes_small_p_values_are_no_more_frequent_than_they_may
             SILENT,
             image_01,
             shuffled,
-            every_window(shuffled, 6, seed),
+            every_window(shuffled, 4, seed),
             generator=torch.Generator().manual_seed(seed),
             settings=settings,
         )
@@ -758,7 +761,7 @@ def test_no_more_images_of_a_class_are_compared_than_asked_for():
     box = (2, 14, 9, 21)
     proposals = {0: [Proposal(image, box, 1.0, "window") for image in (4, 5)]}
     image_01[0:2] = image_01[6:8]  # two images without the mark
-    few = RecurrenceSettings(max_images=3, n_draws=19, frame_cells=(), fixed_gap=0.1, free_gap=9.0)
+    few = replace(SETTINGS, max_images=3, n_draws=19, frame_cells=(), free_gap=9.0)
     found = stamp_consistency(
         SILENT,
         image_01,
@@ -767,7 +770,7 @@ def test_no_more_images_of_a_class_are_compared_than_asked_for():
         generator=torch.Generator().manual_seed(0),
         settings=few,
     ).results[0]
-    # 4 and 5 first, then image 0, which lacks the mark: between them its 40 % quantile
+    # 4 and 5 come first, then image 0, which lacks the mark: between them its 40 % quantile
     grid = to_grid(image_01)
     chosen = [0, 4, 5, 6, 7, 8, 12, 13, 14]
     _, fixed = concordances(grid, [4, 5], [box, box], 2)
@@ -778,7 +781,25 @@ def test_no_more_images_of_a_class_are_compared_than_asked_for():
     ]
     assert found.effect == pytest.approx(np.median(best) / 0.1, abs=1e-4)
     # but the mark is shown in all images that hold it
-    assert sorted(found.images) == [2, 3, 4, 5]
+    assert {2, 3, 4, 5} <= set(found.images)
+
+
+def test_every_image_with_windows_is_compared_however_many_there_are():
+    image_01, classes = carriers("fixed", 0)
+    proposals = every_window(classes, 3, 0)
+
+    def effects(count: int) -> list[float]:
+        found = stamp_consistency(
+            SILENT,
+            image_01,
+            classes,
+            proposals,
+            generator=torch.Generator().manual_seed(0),
+            settings=replace(SETTINGS, n_draws=9, max_images=count),
+        )
+        return [one.effect for one in found.results]
+
+    assert effects(2) == effects(6)
 
 
 def test_what_cannot_be_tested_says_why():
@@ -789,9 +810,7 @@ def test_what_cannot_be_tested_says_why():
     found = stamp_consistency(
         SILENT, image_01, single, every_window(single, 3, 0), generator=generator, settings=SETTINGS
     )
-    assert found.results[0] == NotTested(
-        "stamp", 0, "1 image of the class, 2 are needed to recur"
-    )
+    assert found.results[0] == NotTested("stamp", 0, "1 image of the class, 2 are needed to recur")
     assert bool(found.candidates.found[0])  # its best window is kept all the same
     one_class = torch.zeros_like(classes)
     (only,) = stamp_consistency(
