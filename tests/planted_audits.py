@@ -157,7 +157,8 @@ def stand_in_tests(
         one.evidence.class_index: one.evidence.effect / one.evidence.threshold
         for one in verdict_of_all.judged
     }
-    return suite.Tested(verdict_of_all, margins, len(image_01) - min(counts.values()))
+    donors = len(image_01) - min(counts.values())
+    return suite.Tested(verdict_of_all, tuple(results), margins, donors)
 
 
 def noise(size: int = SIDE_PX) -> torch.Tensor:

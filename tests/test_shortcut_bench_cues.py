@@ -5,6 +5,7 @@ import pytest
 
 from benchmarks.shortcuts.cues import (
     BLUR_PX,
+    BORDER_AREA_FRAC,
     COLOURS,
     GLOBAL,
     KINDS,
@@ -61,10 +62,12 @@ def test_marks_have_the_area_of_a_square_of_whole_pixels(area) -> None:
 
 
 def test_borders_have_the_area_of_their_width() -> None:
-    for area in (0.01, 0.05, 0.10):
+    for area in (0.01, 0.05, 0.10, BORDER_AREA_FRAC):
         width = border_px(area, SIDE_PX)
         _, mask = stamp(GREY, Cue("border", area), rng())
         assert mask.sum() == SIDE_PX**2 - (SIDE_PX - 2 * width) ** 2
+    # Training shifts pictures by up to two pixels: a border of one could be lost.
+    assert border_px(BORDER_AREA_FRAC, SIDE_PX) == 2
     # On a large picture the width solves area = 1 - (1 - 2w)^2.
     assert border_px(0.0975, 10_000) == 250
 
@@ -150,6 +153,8 @@ def test_no_cue_changes_nothing_and_same_seed_gives_same_stamp() -> None:
         (("stripe",), "cue kind is 'stripe'"),
         (("corner", 0.2), "takes 0.01 to 0.1"),
         (("corner",), "takes 0.01 to 0.1"),
+        (("co-object", BORDER_AREA_FRAC), "takes 0.01 to 0.1"),
+        (("border", BORDER_AREA_FRAC + 0.01), f"takes 0.01 to {BORDER_AREA_FRAC}"),
         *(((kind, 0.05), "takes 0.0 to 0.0") for kind in (*GLOBAL, "none")),
         (("tint", 0.0, 4), "use 0 to 3"),
     ],

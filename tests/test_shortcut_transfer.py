@@ -15,12 +15,11 @@ from macoaudit.shortcuts import (
     TransferSettings,
     candidates_from_maps,
     compact_region,
-    occlusion_candidates,
     occlusion_maps,
     patch_transfer,
-    shown_and_retained,
 )
 from macoaudit.shortcuts.candidates import occluder_boxes
+from macoaudit.shortcuts.donors import Donors
 from macoaudit.shortcuts.nulls import rank_p, stratified_test
 from macoaudit.shortcuts.reading import log_odds
 from macoaudit.shortcuts.transfer import (
@@ -41,7 +40,8 @@ from tests.planted import (
     planted_scenes,
 )
 
-SMALL = TransferSettings(n_controls=64, n_draws=999, max_images=4, max_donors=6)
+# Nothing in this module may hang on the packaged threshold: effects are compared with hand values.
+SMALL = TransferSettings(n_controls=48, n_draws=999, max_images=4, max_donors=5)
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +59,14 @@ def scenes():
     return planted_scenes(4)
 
 
+def occluded(model, scenes):
+    """One region an image: the compact peak of its occlusion map."""
+    return candidates_from_maps(occlusion_maps(model, *scenes), (SIDE_PX, SIDE_PX), "occlusion")
+
+
 @pytest.fixture(scope="module")
 def candidates(shortcut, scenes):
-    return occlusion_candidates(shortcut, *scenes)
+    return occluded(shortcut, scenes)
 
 
 def test_the_region_is_the_larger_of_two_peaks_and_leaves_the_broad_one():
@@ -105,12 +110,6 @@ def test_squares_cover_every_pixel():
         assert cover.min() >= 1
 
 
-def test_retention_is_spread_over_the_transparency():
-    retained = torch.tensor([[[1.0, -1.0], [0.5, 0.0]]])
-    product = shown_and_retained(retained, torch.full((1, 2, 2), 0.5))
-    assert torch.equal(product, torch.tensor([[[0.5, 0.0], [0.25, 0.0]]]))
-
-
 def test_log_odds_of_a_softmax():
     logits = torch.randn(5, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     p = logits.softmax(1)[:, 2]
@@ -125,9 +124,8 @@ def test_occlusion_finds_the_mark_and_only_where_it_counts(candidates, clean, sc
         assert candidates.region(image).area_frac <= 0.1
     without = occlusion_maps(clean, *scenes)
     assert float(without[:4, MARK[0], MARK[1]].abs().max()) < 1e-6
-    assert torch.equal(
-        candidates.masks, occlusion_candidates(loaded(Counting(shortcut=True)), *scenes).masks
-    )
+    again = occluded(loaded(Counting(shortcut=True)), scenes)
+    assert torch.equal(candidates.masks, again.masks)
 
 
 def test_a_rank_by_hand():
@@ -216,7 +214,7 @@ def test_the_planted_class_is_found_and_the_true_ones_are_not(shortcut, scenes, 
 def test_the_clean_network_is_not_flagged(clean, scenes):
     generator = torch.Generator().manual_seed(0)
     found = patch_transfer(
-        clean, *scenes, occlusion_candidates(clean, *scenes), generator=generator, settings=SMALL
+        clean, *scenes, occluded(clean, scenes), generator=generator, settings=SMALL
     )
     assert [one.effect for one in found] == [0.0] * 4
 
@@ -252,11 +250,61 @@ def test_what_cannot_be_tested_says_why(shortcut, scenes, candidates, generator)
     found = patch_transfer(shortcut, images[pick], classes[pick], few, generator=generator)
     assert found == (
         NotTested("patch transfer", 0, "1 of its images have a compact region, 2 are needed"),
-        NotTested("patch transfer", 1, "1 images of other classes, 4 are needed"),
+        NotTested(
+            "patch transfer", 1, "1 images that the network calls another class, 4 are needed"
+        ),
     )
+
+
+def test_a_region_that_leaves_no_other_place_has_controls_of_other_classes(
+    shortcut, scenes, candidates, generator
+):
+    # The region is all of the image: every piece is a whole image, and these keep their class.
+    images, classes = scenes
     everywhere = Candidates("x", candidates.saliency, torch.ones_like(candidates.masks))
-    found = patch_transfer(shortcut, images, classes, everywhere, generator=generator)
-    assert all("no free place" in one.reason for one in found)
+    found = patch_transfer(
+        shortcut, images, classes, everywhere, generator=generator, settings=SMALL
+    )
+    for one in found:
+        assert one.effect == 1.0
+        assert one.details["control_fooling_rate"] == 0.0
+        assert one.details["n_controls"] == 48  # 12 of each of four images, none of its class
+    assert all(one.p_value <= 0.01 for one in found)
+
+
+def test_half_of_the_controls_is_that_place_on_images_of_other_classes(shortcut, scenes):
+    """All others carry the mark, the class does not: its own pieces are grey, those convince."""
+    images, classes = scenes
+    images = images.clone()
+    images[:, :, MARK[0], MARK[1]] = 1.0
+    own = classes == 1
+    images[own, :, MARK[0], MARK[1]] = 0.3
+    at_mark = Candidates("x", torch.zeros(16, 24, 24), mark_mask().repeat(16, 1, 1))
+    # Donors without the mark, of classes that are not pasted.
+    donors = {
+        index: Donors(torch.zeros(0, dtype=torch.long), torch.arange(4, 8)) for index in (0, 2, 3)
+    }
+    donors[1] = donors[0]
+    generator = torch.Generator().manual_seed(0)
+    found = patch_transfer(
+        shortcut, images, classes, at_mark, generator=generator, donors=donors, settings=SMALL
+    )
+    # Class 0: half of its controls are the grey of elsewhere; of the other half, those of class 1
+    # (4 of 12 images) are grey too, and the others carry the mark: 1/2 * 2/3 of all.
+    assert found[0].effect == 1.0
+    assert found[0].details["control_fooling_rate"] == pytest.approx(1 / 3, abs=0.15)
+
+
+def test_the_donors_are_those_that_were_given(shortcut, scenes, candidates, generator):
+    images, classes = scenes
+    nothing = torch.zeros(0, dtype=torch.long)
+    donors = {index: Donors(nothing, nothing) for index in (1, 2, 3)}
+    donors[0] = Donors(nothing, torch.tensor([4, 5, 8, 9, 12]))
+    found = patch_transfer(
+        shortcut, images, classes, candidates, generator=generator, donors=donors, settings=SMALL
+    )
+    assert found[0].details["n_donors"] == 5
+    assert all("0 images that the network calls another class" in one.reason for one in found[1:])
 
 
 @pytest.mark.parametrize(
@@ -288,8 +336,13 @@ def test_without_a_cue_p_is_uniform():
             mask[y : y + 2, x : x + 2] = True
         random = Candidates("random", torch.rand(9, 12, 12, generator=generator), masks)
         classes = torch.arange(3).repeat_interleave(3)
+        # Given, as this network calls all noise one class and would leave none to choose from.
+        donors = {
+            index: Donors(torch.zeros(0, dtype=torch.long), torch.nonzero(classes != index)[:4, 0])
+            for index in range(3)
+        }
         found = patch_transfer(
-            model, images, classes, random, generator=generator, settings=settings
+            model, images, classes, random, generator=generator, donors=donors, settings=settings
         )
         p_values += [one.p_value for one in found]
     assert len(p_values) == 90

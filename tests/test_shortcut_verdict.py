@@ -1,5 +1,7 @@
 """Multiplicity against hand values, and the rules by which tests become findings."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -16,6 +18,7 @@ from macoaudit.shortcuts import (
     verdict,
 )
 from macoaudit.shortcuts.records import KINDS
+from macoaudit.shortcuts.verdict import margins
 
 LABELS = [f"kind {index}" for index in range(60)]
 
@@ -81,10 +84,13 @@ def severities(*results):
         (("patch transfer", "stamp"), "high"),
         (("anomaly", "component"), "high"),
         (("property shift", "property"), "high"),
-        (("patch transfer",), "medium"),
-        (("anomaly",), "medium"),
-        (("patch transfer", "property"), "medium"),  # two claims that do not support each other
-        (("property shift", "stamp"), "medium"),
+        (("spectrum transfer", "spectrum recurrence"), "high"),
+        (("patch transfer",), "info"),  # a true object carries its class too
+        (("anomaly",), "info"),
+        (("patch transfer", "property"), "info"),  # two claims that do not support each other
+        (("property shift", "stamp"), "info"),
+        (("spectrum transfer", "stamp"), "info"),
+        (("patch transfer", "spectrum recurrence"), "info"),
         (("stamp", "component"), "info"),
         (("property",), "info"),
         (("masks",), "info"),
@@ -99,19 +105,84 @@ def test_both_bounds_must_be_met():
     assert severities(evidence("patch transfer", p=0.06), evidence("stamp")) == ["info"]
     assert severities(evidence("patch transfer", p=0.06), evidence("stamp", p=0.06)) == []
     # no p-value: calibrated threshold alone
-    assert severities(evidence("anomaly", p=None)) == ["medium"]
+    anomaly = evidence("anomaly", p=None)
+    assert severities(anomaly, evidence("component")) == ["high"]
+    assert severities(replace(anomaly, effect=0.29), evidence("component", p=1.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("consistency", "severity"), [(0.19, "info"), (0.21, "medium"), (0.29, "medium")]
+)
+def test_a_causal_test_that_nearly_pairs_is_medium(consistency, severity):
+    """The margin is the smaller of both effects over 0.3: from 2/3, at 0.2, it is nearly one."""
+    pair = evidence("patch transfer"), evidence("stamp", effect=consistency)
+    (found,) = verdict(pair, LABELS).findings
+    assert found.severity == severity
+    assert found.margin == pytest.approx(consistency / 0.3)
+    # it takes a flagged cause: a strong consistency test beside a weak one is information
+    swapped = evidence("patch transfer", effect=consistency), evidence("stamp")
+    assert severities(*swapped) == ["info"]
+
+
+def test_margins_by_hand():
+    rows = [
+        # class 0: min(0.6, 0.3) / 0.3 = 1 and min(0.6, 0.9) / 0.3 = 2: the best pair counts
+        evidence("patch transfer", 0, effect=0.6),
+        evidence("stamp", 0, effect=0.3),
+        evidence("component", 0, effect=0.9),
+        # class 1: two causes, one mark; p-values do not matter
+        evidence("patch transfer", 1, effect=0.03, p=1.0),
+        evidence("anomaly", 1, effect=0.15, p=None),
+        evidence("stamp", 1, effect=0.24, p=0.9),
+        # class 2: no two of these are a pair
+        evidence("patch transfer", 2),
+        evidence("property", 2, subject="hue"),
+        evidence("spectrum recurrence", 2),
+        # class 3: each subject with its own
+        evidence("property shift", 3, effect=0.06, subject="hue"),
+        evidence("property", 3, effect=0.3, subject="hue"),
+        evidence("property", 3, effect=0.9, subject="blur"),
+        # class 4: below nothing
+        evidence("spectrum transfer", 4, effect=-0.15),
+        evidence("spectrum recurrence", 4, effect=0.6),
+        NotTested("patch transfer", 5, "1 image"),
+    ]
+    found = margins(rows)
+    assert found == pytest.approx({0: 2.0, 1: 0.5, 3: 0.2, 4: -0.5})
+    judged = verdict(rows, LABELS)
+    assert judged.margins == pytest.approx(found)
+    assert judged.classes_untested == (2, 5)
+    by_class = {one.class_index: one.margin for one in judged.findings}
+    assert by_class[0] == pytest.approx(2.0)
+    assert by_class[2] == 0.0
+    assert margins([]) == {}
+
+
+def test_a_margin_of_one_is_where_a_high_finding_begins():
+    """With p-values small enough, margin >= 1 and severity high are one and the same."""
+    for cause in (0.1, 0.29, 0.3, 0.7):
+        for mark in (0.1, 0.29, 0.3, 0.7):
+            rows = evidence("patch transfer", effect=cause), evidence("stamp", effect=mark)
+            found = verdict(rows, LABELS)
+            high = any(one.severity == "high" for one in found.findings)
+            assert high == (found.margins[0] >= 1)
 
 
 def test_classes_do_not_lend_each_other_evidence():
-    assert severities(evidence("patch transfer", 0), evidence("stamp", 1)) == ["medium", "info"]
+    both = evidence("patch transfer", 0), evidence("stamp", 1)
+    assert severities(*both) == ["info", "info"]
+    assert verdict(both, LABELS).incomplete
 
 
 def test_shift_and_screen_must_be_about_the_same_property():
     shift, screen = "property shift", "property"
     assert severities(evidence(shift, subject="hue"), evidence(screen, subject="hue")) == ["high"]
-    assert severities(evidence(shift, subject="hue"), evidence(screen, subject="blur")) == [
-        "medium"
-    ]
+    apart = evidence(shift, subject="hue"), evidence(screen, subject="blur")
+    assert severities(*apart) == ["info"]
+    # nothing was paired: no margin, and the class was not cleared
+    found = verdict(apart, LABELS)
+    assert found.margins == {}
+    assert found.classes_untested == (0,)
 
 
 def test_p_values_are_corrected_per_test_over_the_classes():
@@ -154,7 +225,7 @@ def test_nothing_tested_is_incomplete():
 
 def test_high_findings_come_first():
     rows = [evidence("stamp", 0), evidence("anomaly", 1, p=None), evidence("patch transfer", 2)]
-    rows.append(evidence("stamp", 2))
+    rows += [evidence("stamp", 1, effect=0.25), evidence("stamp", 2)]
     found = verdict(rows, LABELS)
     assert [(one.class_index, one.severity) for one in found.findings] == [
         (2, "high"),
@@ -174,10 +245,11 @@ def test_the_words_say_what_the_numbers_were():
     mask = torch.zeros(10, 10, dtype=torch.bool)
     mask[2:4, 5:9] = True
     regions = Region(3, mask), Region(7, mask)
-    rows = evidence("patch transfer", effect=0.87, regions=regions), evidence("stamp")
+    copied = evidence("stamp", subject="a copy at one place")
+    rows = evidence("patch transfer", effect=0.87, regions=regions), copied
     words = verdict(rows, LABELS).findings[0].words
     assert words.seen.startswith('Class "kind 0": a small region of its images, pasted onto')
-    assert "look alike or lie at one place" in words.seen
+    assert "hold a copy at one place, pixel for pixel" in words.seen
     assert "patch transfer: size 0.87 (threshold 0.30; p = 0.0005 corrected" in words.strength
     assert words.where == ("Images #3, #7; on #3 in rows 2 to 3, columns 5 to 8; 8.0% of an image.")
     assert "the region is the object itself" in words.false_alarm_if

@@ -93,7 +93,7 @@ def least_covered(
     masks: Bool[Tensor, "region height width"],
     evidence: Float[Tensor, "donor height width"],
     count: int,
-) -> Int[Tensor, "region donor"]:
+) -> Int[Tensor, "region chosen"]:
     """For each region the donors that lose least of their own evidence when it is pasted on them.
 
     A region that covers what makes the donor its own class would seem to carry any class.

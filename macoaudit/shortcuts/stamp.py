@@ -166,7 +166,7 @@ def _compared(classes: Tensor, every: Sequence[Proposal], count: int) -> list[in
     for index in sorted(set(classes.tolist())):
         own = torch.nonzero(classes == index).flatten().tolist()
         own.sort(key=lambda image: (image not in with_windows, image))
-        chosen += own[:count]
+        chosen += own[: max(count, sum(image in with_windows for image in own))]
     return sorted(chosen)
 
 

@@ -247,7 +247,7 @@ def verdict(
         if flagged:
             findings.append(_finding(index, labels[index], flagged, far.get(index, 0.0)))
         made = {one.evidence.test for one in own if (one.evidence.test, index) not in unsure}
-        if _could_be_high(made):
+        if _could_be_high(made) and index in far:
             tested.append(index)
     rank = {"high": 0, "medium": 1, "info": 2}
     return Verdict(
