@@ -187,6 +187,12 @@ def shortcut_tests(
         model, image_01, classes, generator=stream(), settings=chosen.spectrum
     )
     tell("properties", 4, n_stages)
+    results += [
+        NotTested(test, index, "the network predicts this class for none of the images")
+        for test in _PROPERTY_TESTS
+        for index in donors
+        if not bool((predictions == index).any())
+    ]
     results += _properties(model, image_01, predictions, facts or {}, stream(), stream(), chosen)
     tell("component", 5, n_stages)
     results += (
