@@ -172,9 +172,9 @@ class Linear(nn.Module):
 def test_reliance_of_a_network_that_looks_at_red_alone() -> None:
     images = np.full((len(LABELS), 48, 48, 3), 0.5, dtype=np.float32)
     labels = np.arange(len(LABELS))
-    cue = Cue("tint", style=0)  # red times 1.15: from 0 to 0.15 after normalisation
+    cue = Cue("tint", style=0)  # red times 1.3: from 0 to 0.3 after normalisation
     found = reliance_by_class(Linear(), images, labels, cue, seed=0)
-    after = np.exp(8 * 0.15) / (np.exp(8 * 0.15) + 7)
+    after = np.exp(8 * 0.3) / (np.exp(8 * 0.3) + 7)
     assert found[0] == pytest.approx(after - 1 / 8, abs=1e-5)
     assert found[1:] == pytest.approx((1 - after) / 7 - 1 / 8, abs=1e-5)
     # Green alone does not move it, and a class's own pictures do not count.
@@ -198,10 +198,10 @@ def test_truth_bands(value, expected) -> None:
     assert truth(value) == expected
 
 
-def test_shifts_are_whole_pixels_with_reflected_edges(generator) -> None:
+def test_shifts_are_whole_pixels_with_repeated_edges(generator) -> None:
     image = torch.arange(64.0).reshape(1, 1, 8, 8).repeat(200, 1, 1, 1)
     moved = shifted(image, 2, generator)
-    padded = torch.nn.functional.pad(image[:1], [2] * 4, mode="reflect")[0, 0]
+    padded = torch.nn.functional.pad(image[:1], [2] * 4, mode="replicate")[0, 0]
     windows = {padded[t : t + 8, x : x + 8].numpy().tobytes() for t in range(5) for x in range(5)}
     assert {m.contiguous().numpy().tobytes() for m in moved[:, 0]} == windows  # all 25, no other
     assert torch.equal(shifted(image, 0, generator), image)
@@ -270,10 +270,10 @@ def test_the_cache_is_where_it_is_said_to_be(monkeypatch, tmp_path: Path) -> Non
 
 
 def test_the_command_prints_one_line_a_network(monkeypatch, capsys, tmp_path: Path) -> None:
-    options = ["networks", "--grid", "quick", "--name", "cnn-3-random", "--cache", str(tmp_path)]
+    options = ["networks", "--grid", "quick", "--name", "vit-1-random", "--cache", str(tmp_path)]
     command.main(options)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["name"] for line in lines] == ["cnn-3-random"]
+    assert [line["name"] for line in lines] == ["vit-1-random"]
     for line in lines:
         assert {"accuracy_clean", "accuracy_marked", "reliance", "train_s"} <= set(line)
         assert line["truth"] == "negative"

@@ -562,7 +562,8 @@ def test_copies_agree_where_the_mark_is(shape, count):
     found = agreeing(grid, list(range(count)), offsets, window)
     exact = np.zeros((48, 48), dtype=bool)
     exact[16 : 16 + height, 14 : 14 + width] = shape
-    assert iou(found, exact) >= 0.8
+    # noise around a mark blurs its edge, the more the fewer copies there are
+    assert iou(found, exact) >= (0.75 if count == 3 else 0.85)
     # what is missing or too much is no farther than the smoothing reaches
     wide = torch.nn.functional.max_pool2d(torch.from_numpy(exact)[None].float(), 3, 1, 1)[0] > 0
     assert not bool((found & ~wide).any())
@@ -671,10 +672,6 @@ def test_planted_copies_are_found_for_what_they_are(kind, subject):
         assert all(iou(region.mask, exact.numpy()) >= 0.6 for region in planted.regions)
     for one in others:
         assert one.effect < 1
-        # nothing recurs there: the window that carries farthest is shown instead
-        best = max(proposals[one.class_index], key=lambda proposal: proposal.rise)
-        assert one.images[0] == best.image
-        assert torch.equal(one.regions[0].mask, filled((24, 24), [best.box])[0])
 
 
 def test_marks_anywhere_are_shown_where_they_are():
@@ -709,6 +706,26 @@ def test_scenes_without_a_copy_have_none():
             settings=replace(SETTINGS, n_draws=9),
         )
         assert all(one.effect < 1 for one in found.results)
+
+
+def test_where_nothing_recurs_the_window_that_carries_farthest_is_shown():
+    image_01, classes = carriers("nothing", 1)
+    proposals = every_window(classes, 6, 1)
+    found = stamp_consistency(
+        SILENT,
+        image_01,
+        classes,
+        proposals,
+        generator=torch.Generator().manual_seed(0),
+        settings=replace(SETTINGS, free_gap=9.0, fixed_gap=9.0, frame_gap=9.0, n_draws=9),
+    )
+    for one in found.results:
+        ranked = sorted(proposals[one.class_index], key=lambda proposal: -proposal.rise)
+        assert one.images == tuple(dict.fromkeys(proposal.image for proposal in ranked))
+        for region in one.regions:
+            best = next(proposal for proposal in ranked if proposal.image == region.image)
+            assert torch.equal(region.mask, filled((24, 24), [best.box])[0])
+            assert found.candidates.sources[region.image] == "window"
 
 
 def test_with_permuted_classes_small_p_values_are_no_more_frequent_than_they_may_be():
