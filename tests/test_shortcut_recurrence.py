@@ -464,13 +464,10 @@ def test_the_gap_of_a_class_is_the_median_over_its_images_of_the_best_window():
     assert gap_of["free"] == (pytest.approx(0.3), 1)
 
 
-def test_the_kind_highest_over_its_bound_counts_and_a_frame_that_recurs_comes_first():
+def test_the_kind_highest_over_its_bound_counts():
     found = strongest({"free": (0.3, 4), "fixed": (0.2, 5), "frame": (0.05, 6)}, SETTINGS)
     assert (found.kind, found.row) == ("fixed", 5)
     assert found.effect == pytest.approx(2.0)
-    framed = strongest({"free": (0.3, 4), "fixed": (0.2, 5), "frame": (0.11, 6)}, SETTINGS)
-    assert (framed.kind, framed.row) == ("frame", 6)
-    assert framed.effect == pytest.approx(2.0)  # how strongly something recurs stays
     below = strongest({"free": (-0.3, 4), "fixed": (-0.4, 5)}, SETTINGS)
     assert (below.kind, below.effect) == ("free", pytest.approx(-1.5))
 
@@ -662,7 +659,8 @@ def test_planted_copies_are_found_for_what_they_are(kind, subject):
     assert planted.subject == subject
     assert planted.effect > 1.5
     assert planted.p_value <= 0.05
-    assert planted.smallest_p == 1 / 100
+    # at least the draws that were asked for, and enough for a lone flag among four classes
+    assert planted.smallest_p <= min(1 / 100, 0.05 / 4)
     assert sorted(planted.images) == list(range(6))  # all six carry it
     for image, region in zip(planted.images, planted.regions, strict=True):
         assert region.image == image

@@ -178,7 +178,12 @@ def test_projections_by_the_gram_matrix_are_those_in_the_space_of_features(gener
         train = fold != fold[image]
         own = features[inside[:, draw] & train].mean(0)
         rest = features[~inside[:, draw] & train].mean(0)
-        exact = ((features[image] - (own + rest) / 2) * (own - rest) / variance).sum()
+        # half the difference of both means' squared lengths, from pairs of different images
+        middle = [
+            np.mean([float((a * b / variance).sum()) for a, b in itertools.permutations(side, 2)])
+            for side in (features[inside[:, draw] & train], features[~inside[:, draw] & train])
+        ]
+        exact = (features[image] * (own - rest) / variance).sum() - (middle[0] - middle[1]) / 2
         assert float(found[image, draw]) == pytest.approx(float(exact), abs=1e-9)
 
 
@@ -222,7 +227,6 @@ def test_a_filter_of_the_class_is_found_again_in_its_images(kind):
     assert found[0].threshold == SETTINGS.recurrence_threshold
 
 
-@pytest.mark.xfail(reason="the middle of a fold is biased by how many images are left in it")
 def test_on_noise_the_area_is_one_half_on_average():
     areas = [
         one.effect
@@ -307,12 +311,12 @@ def test_the_effect_on_a_network_that_reads_the_mean_colour_is_its_closed_form(l
         return powers / powers.sum(1, keepdims=True)
 
     before, after = probability(colours[chosen]), probability(colours[chosen] * gain)
-    assert found.effect == pytest.approx((after - before)[:, 0].mean(), abs=1e-4)
-    assert found.effect > 0.5
-    hits = (after.argmax(1) == 0).mean()
-    assert found.details["fooling_rate"] == pytest.approx(hits)
+    exact = (after - before)[:, 0].mean()
+    assert exact > 0.5
+    assert found.details["mean rise, whole"] == pytest.approx(exact, abs=1e-4)
+    assert found.effect >= exact / SETTINGS.rise_whole - 1e-4  # or that of the upper half
     assert found.details["n_donors"] == 5
-    assert found.details["largest_control_rise"] < found.effect
+    assert found.details["largest_control_rise"] < found.details["mean_rise"]
     assert found.p_value <= 0.05
     assert found.images == tuple(range(8))
     assert found.threshold == SETTINGS.threshold

@@ -50,6 +50,6 @@ How to run it
     reads. Audits lie in ``audits`` beside them.
 
 Measured so far
-    `docs/results.md`, section "Shortcuts". A CNN of the grid takes 12 to 15 s of one core to train, a
-    ViT 32 to 35 s, an audit some 22 s, all baselines 7 s.
+    `docs/results.md`, section "Shortcuts". A CNN of the grid takes 12 to 15 s of one core to train,
+    a ViT 32 to 35 s, an audit some 22 s, all baselines 7 s.
 """

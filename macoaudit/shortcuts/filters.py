@@ -121,10 +121,23 @@ def projections(
         test = fold == number
         own = (inside & ~test[:, None]).to(gram)
         rest = (~inside & ~test[:, None]).to(gram)
-        own, rest = own / own.sum(0).clamp_min(1), rest / rest.sum(0).clamp_min(1)
-        direction = gram @ (own - rest)
-        scores[test] = direction[test] - ((own + rest) / 2 * direction).sum(0)
+        direction = gram @ (own / own.sum(0).clamp_min(1) - rest / rest.sum(0).clamp_min(1))
+        scores[test] = direction[test] - (_squared(gram, own) - _squared(gram, rest)) / 2
     return scores
+
+
+def _squared(
+    gram: Float[Tensor, "image image"], members: Float[Tensor, "image draw"]
+) -> Float[Tensor, " draw"]:
+    """Squared length of each group's mean, from pairs of different members.
+
+    A member's product with itself holds its own noise, which would set folds of other sizes apart.
+    """
+    count = members.sum(0)
+    every = (members * (gram @ members)).sum(0)
+    alone = gram.diag() @ members
+    pairs = (every - alone) / (count * (count - 1)).clamp_min(1)
+    return torch.where(count > 1, pairs, every / count.square().clamp_min(1))
 
 
 def spectrum_transfer(

@@ -255,10 +255,9 @@ def group_gaps(
 
 
 def strongest(found: Mapping[Kind, tuple[float, int]], settings: RecurrenceSettings) -> GroupGap:
-    """The kind whose gap stands highest over its bound; a frame that recurs comes before all.
+    """The kind whose gap stands highest over its bound.
 
-    Every window at the edge of a framed image recurs too, but the frame is what there is. A gap
-    below zero is divided as one above: it says how far from recurring the windows are.
+    A gap below zero is divided as one above: it says how far from recurring the windows are.
 
     Args:
         found: from :func:`group_gaps`, not empty.
@@ -266,11 +265,8 @@ def strongest(found: Mapping[Kind, tuple[float, int]], settings: RecurrenceSetti
     """
     ratios = {kind: gap / settings.bound(kind) for kind, (gap, _) in found.items()}
     kind = max(ratios, key=ratios.__getitem__)
-    effect = ratios[kind]
-    if ratios.get("frame", 0.0) >= settings.threshold:
-        kind = "frame"
     gap, row = found[kind]
-    return GroupGap(kind, effect, gap, row)
+    return GroupGap(kind, ratios[kind], gap, row)
 
 
 def null_effects(

@@ -28,13 +28,16 @@ from macoaudit.shortcuts.recurring import (
     to_grid,
 )
 from macoaudit.shortcuts.regions import Proposal, Window, enlarged, filled, frame
-from macoaudit.shortcuts.tightening import AGREEMENT, agreeing, moved, spread_ratio
+from macoaudit.shortcuts.tightening import agreeing, agreement, moved
 
 NAMES: Mapping[Kind, str] = {
     "free": "a copy anywhere in the image",
     "fixed": "a copy at one place",
     "frame": "a frame along the edge",
 }
+
+# A frame is one where at least this share of the outermost cells agrees, all around.
+FRAMED = 0.75
 
 # Below this share of the bound nothing recurs: windows are shown where they carry farthest.
 _SHOWN_FROM = 0.5
@@ -117,7 +120,9 @@ def stamp_consistency(
             )
             nulls[key] = null_effects(found, len(compared), *key, drawn, stream)
         if best.effect >= _SHOWN_FROM:
-            copied = _origin(found, best, every, compared)
+            copied = _framed(grid, gap_of, found, compared, classes == index, settings)
+            copied = copied or _origin(found, best, every, compared)
+            best = replace(best, kind=copied.kind)
             shown = _recurring(grid, copied, classes == index, masks, sources, settings)
         else:
             shown = _best_windows(proposals.get(index, ()), grid, masks, sources)
@@ -192,15 +197,8 @@ def _origin(
     return _Origin(best.kind, image, every[row].box, 0, every[row].source)
 
 
-def _recurring(
-    grid: Grid,
-    origin: _Origin,
-    own: Tensor,
-    masks: Tensor,
-    sources: list[str],
-    settings: RecurrenceSettings,
-) -> list[int]:
-    """Mark what recurs in every image of the class where it is found, the clearest first."""
+def _carriers(grid: Grid, origin: _Origin, own: Tensor, settings: RecurrenceSettings) -> list[int]:
+    """Images of the class that hold a copy, the one that it was cut from first."""
     if origin.kind == "frame":
         values = frame_concordances(grid, origin.width)[origin.image]
     else:
@@ -213,7 +211,46 @@ def _recurring(
         if place == origin.image or float(values[place]) > bound
     ]
     # The first is the one that the window was cut from: the others' places count from it.
-    carriers.sort(key=lambda place: (place != origin.image, -float(values[place])))
+    return sorted(carriers, key=lambda place: (place != origin.image, -float(values[place])))
+
+
+def _framed(
+    grid: Grid,
+    gap_of: Mapping[Kind, tuple[float, int]],
+    found: Sequence[Table],
+    compared: Sequence[int],
+    own: Tensor,
+    settings: RecurrenceSettings,
+) -> _Origin | None:
+    """The frame, where it recurs all around; None where a mark near the edge merely touches it.
+
+    Every window at the edge of a framed image recurs too, but the frame is what there is.
+    """
+    gap, row = gap_of.get("frame", (-1.0, 0))
+    if gap < settings.bound("frame") * settings.threshold:
+        return None
+    table = next(one for one in found if one.kind == "frame")
+    origin = _Origin(
+        "frame", compared[int(table.image[row])], (0, 0, 0, 0), int(table.row[row]), "frame"
+    )
+    carriers = _carriers(grid, origin, own, settings)
+    if len(carriers) < 2:
+        return None
+    agree = agreement(grid, carriers, [(0, 0)] * len(carriers))
+    share = float(agree[frame(grid.size, 1)].double().mean())
+    return origin if share >= FRAMED else None
+
+
+def _recurring(
+    grid: Grid,
+    origin: _Origin,
+    own: Tensor,
+    masks: Tensor,
+    sources: list[str],
+    settings: RecurrenceSettings,
+) -> list[int]:
+    """Mark what recurs in every image of the class where it is found, the clearest first."""
+    carriers = _carriers(grid, origin, own, settings)
     offsets = best_places(
         grid, origin.kind, origin.image, origin.box, carriers, settings.shift_cells
     )
@@ -227,12 +264,12 @@ def _recurring(
 
 
 def _frame_mask(grid: Grid, carriers: Sequence[int], width: int) -> Tensor:
-    """The part of the frame that the carriers share, or all of it."""
+    """The part of the frame that the carriers share, or all of it where there is one image."""
     ring = frame(grid.size, width)
     if len(carriers) < 2:
         return ring
-    shared = ring & (spread_ratio(grid, carriers, [(0, 0)] * len(carriers)) < AGREEMENT)
-    return shared if int(shared.sum()) > int(ring.sum()) // 4 else ring
+    shared = ring & agreement(grid, carriers, [(0, 0)] * len(carriers))
+    return shared if bool(shared.any()) else ring
 
 
 def _evidence(

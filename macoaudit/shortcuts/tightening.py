@@ -11,12 +11,14 @@ from torch import Tensor
 from macoaudit.shortcuts.recurring import Grid
 from macoaudit.shortcuts.regions import Window, filled
 
-# Copies agree where their spread is below this share of the spread of all images.
-AGREEMENT = 0.28
+# Copies agree where the mean spread of 3 x 3 cells is below this share of the spread of all images:
+# above the 3/9 of a cell at a straight edge, below the 6/9 of its neighbour outside.
+_AGREEMENT = 0.42
+# A cell at a corner has 5/9 around it; it counts by its own spread.
+_ALONE, _CORNER = 0.10, 0.60
 # A copy may go on beyond the window that found it, by this share of the window's sides.
 _MARGIN = 0.6
 MAX_AREA_FRAC = 0.35
-_FEWEST_FOR_MEDIAN = 4
 
 
 def _aligned(grid: Grid, images: Sequence[int], offsets: Sequence[tuple[int, int]]) -> Tensor:
@@ -35,11 +37,12 @@ def _aligned(grid: Grid, images: Sequence[int], offsets: Sequence[tuple[int, int
 def spread_ratio(
     grid: Grid, images: Sequence[int], offsets: Sequence[tuple[int, int]]
 ) -> Float[Tensor, "row column"]:
-    """Spread of aligned images over the spread of all images, smoothed over 3 x 3 cells.
+    """Spread of aligned images over the spread of all images, cell by cell.
 
-    ``median_i sum over colours (x_i(u) - median_k x_k(u))^2`` over the variance of the images at a
-    place, summed over colours and averaged over places; the mean in place of the medians for fewer
-    than four images. Infinite where an image has no pixel there.
+    ``sum_i sum over colours (x_i(u) - mean_k x_k(u))^2 / (n - 1)`` over the variance of the images
+    at a place, summed over colours and averaged over places. Not their median: most images agree
+    on their background wherever things stand before it only now and then. Infinite where
+    fewer than two images have a pixel.
 
     Args:
         grid: the images.
@@ -47,15 +50,23 @@ def spread_ratio(
         offsets: (down, across) of each image's copy from the first image's, in cells.
     """
     stack = _aligned(grid, images, offsets)
-    few = len(images) < _FEWEST_FOR_MEDIAN
-    centre = stack.mean(0) if few else stack.nanmedian(0).values
-    off = (stack - centre).square().sum(1)
-    # With k copies about their own mean, k - 1 of k parts of the spread are left.
-    spread = off.sum(0) / (len(images) - 1) if few else off.nanmedian(0).values
+    there = (~stack[:, :1].isnan()).float()
+    count = there.sum(0)[0]
+    off = torch.nan_to_num(stack - stack.nanmean(0)).square().sum(1)
+    spread = torch.where(count > 1, off.sum(0) / (count - 1).clamp_min(1), torch.inf)
     whole = grid.values.var(0).sum(0).mean().clamp_min(1e-6)
-    ratio = torch.nan_to_num(spread / whole, nan=torch.inf)
-    big = torch.nn.functional.pad(ratio.clamp_max(4.0)[None, None], (1, 1, 1, 1), mode="replicate")
-    return torch.nn.functional.avg_pool2d(big, 3, 1)[0, 0]
+    ratio: Tensor = spread / whole
+    return ratio
+
+
+def agreement(
+    grid: Grid, images: Sequence[int], offsets: Sequence[tuple[int, int]]
+) -> Bool[Tensor, "row column"]:
+    """Cells in which aligned images agree; arguments as of :func:`spread_ratio`."""
+    ratio = spread_ratio(grid, images, offsets).clamp_max(4.0)
+    wide = torch.nn.functional.pad(ratio[None, None], (1, 1, 1, 1), mode="replicate")
+    around = torch.nn.functional.avg_pool2d(wide, 3, 1)[0, 0]
+    return (around < _AGREEMENT) | ((ratio < _ALONE) & (around < _CORNER))
 
 
 def agreeing(
@@ -83,7 +94,7 @@ def agreeing(
         min(grid.size[0], box[2] + down),
         min(grid.size[1], box[3] + across),
     )
-    agree = (spread_ratio(grid, images, offsets) < AGREEMENT) & filled(grid.size, [around])[0]
+    agree = agreement(grid, images, offsets) & filled(grid.size, [around])[0]
     labels, count = ndimage.label(agree.numpy(), structure=np.ones((3, 3)))
     if not count:
         return window
