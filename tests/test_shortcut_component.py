@@ -21,7 +21,8 @@ from macoaudit.shortcuts.principal import (
 from tests.planted import loaded
 from tests.planted_components import N_FEATURES, SIDE_PX, Blocks, blocks_model, paint
 
-QUICK = ComponentSettings(n_draws=199)
+# The packaged threshold is calibrated elsewhere.
+QUICK = ComponentSettings(threshold=1.0, n_draws=199)
 OBJECT, CUE = 0, 1
 """Features that class 0 reads; 4 and 5 are the objects of classes 1 and 2, the rest is nothing."""
 N_OWN, N_REST = 40, 30
