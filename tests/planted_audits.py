@@ -158,7 +158,7 @@ def stand_in_tests(
         for one in verdict_of_all.judged
     }
     donors = len(image_01) - min(counts.values())
-    return suite.Tested(verdict_of_all, tuple(results), margins, donors)
+    return suite.Tested(verdict_of_all, margins, donors, tuple(results))
 
 
 def noise(size: int = SIDE_PX) -> torch.Tensor:

@@ -272,7 +272,7 @@ class TestRecords:
             ],
             NAMES,
         )
-        return suite.Tested(found, (), {0: 3.0}, 12)
+        return suite.Tested(found, {0: 3.0}, 12)
 
     def test_the_pictures_show_what_the_mark_does(self, scene, tested):
         (finding,) = tested.verdict.findings
@@ -358,7 +358,7 @@ class TestRecords:
 
     def test_a_test_that_could_not_decide_is_not_tested(self):
         few = evidence("patch transfer", 0, 0.9, p_value=0.1, smallest_p=0.1)
-        tested = suite.Tested(verdict([few], NAMES), (few,), {}, 4)
+        tested = suite.Tested(verdict([few], NAMES), {}, 4, (few,))
         (row,) = record_tests(tested, NAMES)
         assert row.outcome == "not tested"
         assert "smallest p-value" in str(row.reason)
@@ -447,7 +447,7 @@ class TestOutcome:
         )  # fmt: skip
         photos = write_scenes(tmp_path / "photos", {"yellow": 2, "red": 2, "green": 1})
         labelled = label_images(model, read(model, photos).good)
-        tested = suite.Tested(found, (), {0: 1.0, 1: 0.0}, 4)
+        tested = suite.Tested(found, {0: 1.0, 1: 0.0}, 4)
         return findings, coverage_record(tested, Covered(NAMES, labelled, {}, 0))
 
     def test_a_high_finding_fails(self, parts):
