@@ -35,9 +35,9 @@ class FilterSettings:
 
     threshold: float = 1.0
     """Of the effect: the largest mean rise of the class's probability over its bound."""
-    rise_whole: float = 0.17
+    rise_whole: float = 0.20
     """Bound for the filter of all images of the class."""
-    rise_half: float = 0.40
+    rise_half: float = 0.55
     """Bound for the filter of the half that has most of it: a cue need not be in every image."""
     recurrence_threshold: float = 0.70
     """Area under the ROC of the filter's projection, images of the class against the others."""
