@@ -16,6 +16,8 @@ from macoaudit.shortcuts.regions import Window, filled
 _AGREEMENT = 0.42
 # A cell at a corner has 5/9 around it; it counts by its own spread.
 _ALONE, _CORNER = 0.10, 0.60
+# Gaps up to twice as many cells are closed.
+_CLOSING = 2
 # A copy may go on beyond the window that found it, by this share of the window's sides.
 _MARGIN = 0.6
 MAX_AREA_FRAC = 0.35
@@ -100,7 +102,11 @@ def agreeing(
         return window
     covered = np.bincount(labels[window.numpy()], minlength=count + 1)
     covered[0] = 0
-    piece = ndimage.binary_fill_holes(labels == covered.argmax())
+    # Copies that are drawn a fraction of a cell apart disagree along the mark's own edges.
+    wide = np.pad(labels == covered.argmax(), _CLOSING + 1)
+    closed = ndimage.binary_closing(wide, np.ones((3, 3)), iterations=_CLOSING)
+    inner = slice(_CLOSING + 1, -_CLOSING - 1)
+    piece = ndimage.binary_fill_holes(closed)[inner, inner]
     if not covered.any() or piece is None or piece.mean() > MAX_AREA_FRAC or piece.sum() < 4:
         return window
     return torch.from_numpy(np.asarray(piece))
