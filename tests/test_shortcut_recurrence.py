@@ -19,6 +19,7 @@ from macoaudit.shortcuts import (
 )
 from macoaudit.shortcuts.donors import Donors, choose_donors, least_covered, search_pool
 from macoaudit.shortcuts.reading import log_odds, read_logits
+from macoaudit.shortcuts.records import Region
 from macoaudit.shortcuts.recurring import (
     Table,
     best_places,
@@ -37,7 +38,6 @@ from macoaudit.shortcuts.regions import (
     Proposal,
     apart,
     area_px,
-    box_of,
     enlarged,
     filled,
     frame,
@@ -210,7 +210,7 @@ def test_the_grid_holds_means_of_cells_about_the_mean_colour():
 def test_masks_of_windows_and_their_boxes_are_inverse():
     boxes = [(0, 0, 2, 3), (4, 1, 9, 7)]
     masks = filled((9, 8), boxes)
-    assert [box_of(mask) for mask in masks] == boxes
+    assert [Region(0, mask).box_px for mask in masks] == boxes
     assert [int(mask.sum()) for mask in masks] == [area_px(box) for box in boxes]
     doubled = enlarged(masks, (18, 16))
     assert torch.equal(doubled, masks.repeat_interleave(2, 1).repeat_interleave(2, 2))

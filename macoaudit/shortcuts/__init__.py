@@ -5,7 +5,6 @@ from macoaudit.shortcuts.candidates import (
     Candidates,
     candidates_from_maps,
     compact_region,
-    occlusion_candidates,
     occlusion_maps,
 )
 from macoaudit.shortcuts.component import ComponentSettings, Sufficiency, selective_component
@@ -57,7 +56,6 @@ __all__ = [
     "draws_needed",
     "judge",
     "mask_sensitivity",
-    "occlusion_candidates",
     "occlusion_maps",
     "patch_transfer",
     "property_screen",

@@ -99,26 +99,6 @@ def candidates_from_maps(
     return Candidates(source, fine, masks)
 
 
-def shown_and_retained(
-    retained: Float[Tensor, "image rows columns"],
-    transparency: Float[Tensor, "image height width"],
-) -> Float[Tensor, "image height width"]:
-    """Weigh what an inversion brings back by how much the target made of it, place by place.
-
-    Args:
-        retained: map of retention, any grid; below 0 counts as 0.
-        transparency: 0..1, already divided by how often crops covered a place, and aligned with
-            the image: for a pooled layer it lies on the inversion, whose layout is another.
-    """
-    fine = torch.nn.functional.interpolate(
-        retained[:, None].clamp_min(0).to(transparency),
-        size=(int(transparency.shape[-2]), int(transparency.shape[-1])),
-        mode="bilinear",
-        align_corners=False,
-    )[:, 0]
-    return fine * transparency
-
-
 def occluder_boxes(
     size: tuple[int, int], side_frac: float = _OCCLUDER_FRAC
 ) -> list[tuple[int, int, int, int]]:
@@ -180,25 +160,3 @@ def occlusion_maps(
         for fall, (top, left, bottom, right) in zip(falls.tolist(), boxes, strict=True):
             maps[image, top:bottom, left:right] += fall
     return (maps / cover).float()
-
-
-def occlusion_candidates(
-    model: LoadedModel,
-    image_01: Images,
-    classes: Classes,
-    *,
-    side_frac: float = _OCCLUDER_FRAC,
-    max_area_frac: float = MAX_AREA_FRAC,
-) -> Candidates:
-    """Take one region an image from :func:`occlusion_maps`; no randomness.
-
-    Args:
-        model: the network; it is left as it was found.
-        image_01: at the network's size, values 0..1.
-        classes: class index of each image.
-        side_frac: side of the square over the shorter side of the image.
-        max_area_frac: of an image.
-    """
-    maps = occlusion_maps(model, image_01, classes, side_frac=side_frac)
-    size = (int(image_01.shape[-2]), int(image_01.shape[-1]))
-    return candidates_from_maps(maps, size, "occlusion", max_area_frac)

@@ -1,6 +1,6 @@
 """Images of other classes that a class's cue is given to: some to search with, others to test."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -106,8 +106,3 @@ def least_covered(
     shares = evidence / evidence.sum((1, 2), keepdim=True).clamp_min(1e-12)
     covered = masks.flatten(1).to(shares) @ shares.flatten(1).T
     return covered.argsort(dim=1, stable=True)[:, :count]
-
-
-def members_of(classes: Classes, index: int) -> Sequence[int]:
-    """Places of the images of a class."""
-    return torch.nonzero(classes == index).flatten().tolist()

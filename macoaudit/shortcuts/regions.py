@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from macoaudit.models import LoadedModel
-from macoaudit.shortcuts.candidates import compact_region, occlusion_maps
+from macoaudit.shortcuts.candidates import candidates_from_maps, occlusion_maps
 from macoaudit.shortcuts.donors import Donors, least_covered
 from macoaudit.shortcuts.reading import Classes, Images, log_odds, read_logits
 
@@ -113,13 +113,6 @@ def enlarged(
     return torch.nn.functional.interpolate(masks[:, None].float(), size=size)[:, 0] > 0.5
 
 
-def box_of(mask: Bool[Tensor, "rows columns"]) -> Window:
-    """Bounding box of a mask that is not empty."""
-    rows = torch.nonzero(mask.any(1)).flatten().tolist()
-    columns = torch.nonzero(mask.any(0)).flatten().tolist()
-    return rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
-
-
 class Pasting:
     """Windows of the images of one class pasted on its search donors."""
 
@@ -175,12 +168,9 @@ def map_boxes(
     """
     found: dict[Window, str] = {}
     for name, values in maps.items():
-        fine = torch.nn.functional.interpolate(
-            values[None, None].float().cpu(), size=grid, mode="bilinear", align_corners=False
-        )[0, 0]
-        region = compact_region(fine)
-        if bool(region.any()):
-            top, left, bottom, right = box_of(region)
+        shown = candidates_from_maps(values[None], grid, name)
+        if bool(shown.found[0]):
+            top, left, bottom, right = shown.region(0).box_px
             if min(bottom - top, right - left) >= 3:
                 found.setdefault((top, left, bottom, right), name)
     return found
