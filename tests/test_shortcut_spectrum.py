@@ -6,22 +6,17 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
-from scipy.stats import kstest
-from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from macoaudit.errors import UsageError
 from macoaudit.shortcuts import (
-    Evidence,
     FilterSettings,
     NotTested,
-    spectrum_recurrence,
     spectrum_transfer,
 )
 from macoaudit.shortcuts.donors import Donors
 from macoaudit.shortcuts.filters import (
     apply_filter,
-    areas_under_roc,
     log_gain,
     log_magnitudes,
     projections,
@@ -32,7 +27,6 @@ SIDE = 16
 # No packaged value may matter here: the thresholds are calibrated elsewhere.
 SETTINGS = FilterSettings(
     threshold=0.1,
-    recurrence_threshold=0.7,
     n_controls=8,
     n_draws=199,
     n_folds=3,
@@ -152,17 +146,7 @@ def test_filtered_values_stay_within_the_image_range():
     assert float(found.max()) == 1.0
 
 
-# Ranks and projections
-
-
-def test_areas_are_those_of_scikit_learn(generator):
-    scores = torch.randn(40, 7, generator=generator, dtype=torch.float64)
-    inside = torch.rand(40, 7, generator=generator) < 0.3
-    found = areas_under_roc(scores, inside)
-    for draw in range(7):
-        exact = roc_auc_score(inside[:, draw].numpy(), scores[:, draw].numpy())
-        assert float(found[draw]) == pytest.approx(exact)
-    assert areas_under_roc(inside.double() + 1e-9 * scores, inside).tolist() == [1.0] * 7
+# Projections
 
 
 def test_projections_by_the_gram_matrix_are_those_in_the_space_of_features(generator):
@@ -187,17 +171,6 @@ def test_projections_by_the_gram_matrix_are_those_in_the_space_of_features(gener
         assert float(found[image, draw]) == pytest.approx(float(exact), abs=1e-9)
 
 
-# Recurrence
-
-
-class Silent(nn.Module):
-    """A network that must not be run."""
-
-    def forward(self, image: Tensor) -> Tensor:
-        raise AssertionError("spectrum recurrence runs no network")
-
-
-SILENT = loaded(Silent(), classes=3, side_px=SIDE)
 THREE = torch.arange(3).repeat_interleave(8)
 
 
@@ -209,53 +182,6 @@ def with_cue(kind: str) -> Tensor:
     elif kind == "blur":
         own[:] = torch.from_numpy(gaussian_filter(own.numpy(), (0, 0, 1, 1), mode="wrap"))
     return image_01
-
-
-@pytest.mark.parametrize("kind", ["tint", "blur"])
-def test_a_filter_of_the_class_is_found_again_in_its_images(kind):
-    found = spectrum_recurrence(
-        SILENT,
-        with_cue(kind),
-        THREE,
-        generator=torch.Generator().manual_seed(0),
-        settings=SETTINGS,
-    )
-    assert [one.class_index for one in found] == [0, 1, 2]
-    assert found[0].effect >= 0.95
-    assert found[0].p_value <= 0.01
-    assert sorted(found[0].images) == list(range(8))
-    assert found[0].threshold == SETTINGS.recurrence_threshold
-
-
-def test_on_noise_the_area_is_one_half_on_average():
-    areas = [
-        one.effect
-        for seed in range(40)
-        for one in spectrum_recurrence(
-            SILENT,
-            noise(24, seed),
-            THREE,
-            generator=torch.Generator().manual_seed(seed),
-            settings=FilterSettings(n_draws=2, min_images=3),
-        )
-    ]
-    error = np.std(areas) / len(areas) ** 0.5
-    assert np.mean(areas) == pytest.approx(0.5, abs=3 * error)
-
-
-def test_with_classes_by_chance_p_is_uniform():
-    settings = FilterSettings(n_draws=99, min_images=3, n_folds=3)
-    p_values = []
-    for seed in range(60):
-        found = spectrum_recurrence(
-            SILENT,
-            noise(24, seed),
-            THREE,
-            generator=torch.Generator().manual_seed(seed),
-            settings=settings,
-        )
-        p_values.append(found[0].p_value)  # the others' depend on it
-    assert kstest(p_values, "uniform").pvalue > 0.01
 
 
 # Transfer
@@ -365,11 +291,7 @@ def test_what_cannot_be_tested_says_why(linear):
     image_01, generator = with_cue("tint"), torch.Generator().manual_seed(0)
     classes = THREE.clone()
     classes[2:8] = 1  # two images of class 0
-    made = spectrum_recurrence(SILENT, image_01, classes, generator=generator, settings=SETTINGS)
     reason = "2 images of the class and 22 others, 3 of each are needed to tell a filter"
-    assert isinstance(made[0], NotTested)
-    assert made[0].reason.startswith(reason)
-    assert isinstance(made[1], Evidence)
     moved = spectrum_transfer(
         linear,
         image_01,
@@ -381,4 +303,4 @@ def test_what_cannot_be_tested_says_why(linear):
     assert moved[0].reason.startswith(reason)
     assert moved[1] == NotTested("spectrum transfer", 1, "3 donors of other classes, 4 are needed")
     with pytest.raises(UsageError, match="23 came for 24 images"):
-        spectrum_recurrence(SILENT, image_01, classes[:-1], generator=generator)
+        spectrum_transfer(linear, image_01, classes[:-1], {}, generator=generator)

@@ -211,6 +211,18 @@ def test_compact_evidence_needs_review_unless_masks_tell():
     assert not verdict([pair[0], evidence("component")], LABELS).findings[0].needs_review
 
 
+def test_evidence_everywhere_needs_review_in_words_of_its_own():
+    pair = evidence("spectrum transfer"), evidence("spectrum recurrence")
+    (finding,) = verdict(pair, LABELS).findings
+    assert (finding.severity, finding.review) == ("high", "evidence everywhere")
+    assert finding.words.advice.startswith("Evidence everywhere, needs review")
+    # the mark that is there as well is what to look at first
+    both = verdict([*pair, evidence("patch transfer"), evidence("stamp")], LABELS).findings[0]
+    assert both.review == "compact evidence"
+    lone = verdict([pair[0]], LABELS).findings[0]
+    assert (lone.severity, lone.review) == ("info", None)
+
+
 def test_nothing_tested_is_incomplete():
     assert verdict([], LABELS).incomplete
     skipped = NotTested("patch transfer", 2, "1 image")

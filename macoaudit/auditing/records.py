@@ -58,6 +58,7 @@ def finding_record(
         class_name=finding.class_name,
         severity=finding.severity,
         needs_review=finding.needs_review,
+        review_reason=finding.review,
         margin=0.0 if margin is None else margin,
         tests=tuple(dict.fromkeys(one.evidence.test for one in finding.evidence)),
         seen=words.seen,

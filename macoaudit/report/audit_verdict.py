@@ -116,7 +116,7 @@ def audit_banner(run: Run, sentences: Sequence[str]) -> AuditBanner:
     n_review = sum(one.needs_review for one in run.findings)
     tiles = [Fact(severity, f"{len(_named(run, severity)):,}") for severity in SEVERITIES]
     tiles += [
-        Fact("of these compact, needs review", f"{n_review:,}"),
+        Fact("of these to be reviewed", f"{n_review:,}"),
         Fact("classes tested", f"{sum(one.tested for one in classes):,} of {len(classes):,}"),
         Fact("images", f"{len(run.images):,}"),
     ]

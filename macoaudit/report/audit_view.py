@@ -22,6 +22,7 @@ from macoaudit.report.finding_cards import (
     build_finding_card,
     finding_anchors,
     findings_in_order,
+    review_badge,
 )
 from macoaudit.report.finding_records import (
     AuditBanner,
@@ -96,7 +97,7 @@ def _glance(findings: Sequence[Finding], anchors: Mapping[str, str]) -> tuple[Gl
             title=visible(one.class_name),
             severity=one.severity,
             symbol=SYMBOLS[one.severity],
-            review=one.needs_review,
+            review=review_badge(one),
             margin=fraction_text(one.margin),
             tests=", ".join(visible(test) for test in one.tests),
         )

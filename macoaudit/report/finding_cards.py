@@ -41,6 +41,11 @@ def findings_in_order(run: Run) -> list[Finding]:
     )
 
 
+def review_badge(finding: Finding) -> str:
+    """Say what kind of evidence a person must look at; empty where none need."""
+    return f"{finding.review_reason}, needs review" if finding.review_reason else ""
+
+
 def finding_anchors(findings: Iterable[Finding]) -> list[str]:
     """Name an anchor for each finding: its id, with what no address can hold left out."""
     anchors: list[str] = []
@@ -171,7 +176,7 @@ def build_finding_card(
         title=visible(finding.class_name),
         severity=finding.severity,
         symbol=SYMBOLS[finding.severity],
-        review=finding.needs_review,
+        review=review_badge(finding),
         margin=fraction_text(finding.margin),
         words=_words(finding),
         regions=tuple(regions[:first]),

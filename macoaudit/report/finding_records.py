@@ -66,7 +66,8 @@ class FindingCard:
     title: str
     severity: str
     symbol: str
-    review: bool
+    review: str
+    """Badge; empty where nobody need tell the cue from the class."""
     margin: str
     words: tuple[Fact, ...]
     """Seen, how strong, on which images, a false alarm if, what to do."""
@@ -97,7 +98,7 @@ class GlanceRow:
     title: str
     severity: str
     symbol: str
-    review: bool
+    review: str
     margin: str
     tests: str
 

@@ -7,6 +7,7 @@ from typing import Literal
 Severity = Literal["high", "medium", "info"]
 ShortcutTestKind = Literal["causal", "consistency", "masks"]
 ShortcutOutcome = Literal["flagged", "passed", "not tested"]
+ReviewReason = Literal["compact evidence", "evidence everywhere"]
 LabelsFrom = Literal["folders", "predictions", "folders and predictions"]
 
 
@@ -98,7 +99,9 @@ class Finding:
     class_name: str
     severity: Severity
     needs_review: bool
-    """Compact evidence that may as well be the true object: a person or masks must tell."""
+    """Evidence that may as well be what the class is: a person or masks must tell."""
+    review_reason: ReviewReason | None
+    """What kind of evidence; None where no review is needed."""
     margin: float
     """How far the weaker half of the best pair of tests stands above its threshold, as a ratio:
     1 and more can be high."""

@@ -8,7 +8,7 @@ from macoaudit.shortcuts.candidates import (
     occlusion_maps,
 )
 from macoaudit.shortcuts.component import ComponentSettings, Sufficiency, selective_component
-from macoaudit.shortcuts.filters import FilterSettings, spectrum_recurrence, spectrum_transfer
+from macoaudit.shortcuts.filters import FilterSettings, spectrum_transfer
 from macoaudit.shortcuts.masks import MaskSettings, ObjectMasks, mask_sensitivity
 from macoaudit.shortcuts.multiplicity import benjamini_hochberg, cannot_pass, draws_needed
 from macoaudit.shortcuts.records import Evidence, NotTested, NullSummary, Region
@@ -18,6 +18,7 @@ from macoaudit.shortcuts.screen import ScreenSettings, property_screen
 from macoaudit.shortcuts.shifting import ShiftSettings, property_shift
 from macoaudit.shortcuts.stamp import Stamps, stamp_consistency
 from macoaudit.shortcuts.suite import SuiteSettings, Tested, shortcut_tests
+from macoaudit.shortcuts.tiles import TileSettings, spectrum_recurrence
 from macoaudit.shortcuts.transfer import TransferSettings, patch_transfer
 from macoaudit.shortcuts.trigger import TriggerSteps
 from macoaudit.shortcuts.verdict import Judged, ShortcutFinding, Verdict, judge, verdict
@@ -45,6 +46,7 @@ __all__ = [
     "Sufficiency",
     "SuiteSettings",
     "Tested",
+    "TileSettings",
     "TransferSettings",
     "TriggerSteps",
     "Verdict",

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from macoaudit.models import LoadedModel
 from macoaudit.shortcuts.donors import Donors
-from macoaudit.shortcuts.nulls import rank_p, stratified_test
+from macoaudit.shortcuts.nulls import stratified_test
 from macoaudit.shortcuts.reading import Classes, Images, check_input, class_generators, read_logits
-from macoaudit.shortcuts.records import Evidence, NotTested, summary
+from macoaudit.shortcuts.records import Evidence, NotTested
 
 # Magnitudes of the rounding of 8-bit pixels are 1 / (255 sqrt(12 n)); below, logarithms are noise.
 _ROUNDING = 1 / (255 * 12**0.5)
@@ -39,8 +39,6 @@ class FilterSettings:
     """Bound for the filter of all images of the class."""
     rise_half: float = 0.55
     """Bound for the filter of the half that has most of it: a cue need not be in every image."""
-    recurrence_threshold: float = 0.70
-    """Area under the ROC of the filter's projection, images of the class against the others."""
     n_controls: int = 8
     """Filters of random groups of images, for each class."""
     n_draws: int = 1999
@@ -82,21 +80,6 @@ def apply_filter(image_01: Images, log_gains: Float[Tensor, "channel row column"
     size = (int(image_01.shape[-2]), int(image_01.shape[-1]))
     filtered: Tensor = torch.fft.irfft2(spectrum, s=size).clamp(0, 1).to(image_01)
     return filtered
-
-
-def areas_under_roc(
-    scores: Float[Tensor, "image draw"], inside: Bool[Tensor, "image draw"]
-) -> Float[Tensor, " draw"]:
-    """Probability that an inside score exceeds an outside one, for many groups at once.
-
-    By ranks: ``(R - m (m + 1) / 2) / (m n)`` with R the sum of the ranks of the m inside scores;
-    ties count by the order in which they stand, which random scores do not have.
-    """
-    ranks = scores.argsort(dim=0, stable=True).argsort(dim=0).double() + 1
-    own = inside.double()
-    count = own.sum(0)
-    total = (ranks * own).sum(0) - count * (count + 1) / 2
-    return total / (count * (len(own) - count))
 
 
 def projections(
@@ -272,64 +255,4 @@ def _transfer(
             "n_donors": float(len(chosen)),
         }
         | {f"mean rise, {name}": float(one[3][:, 0].mean()) for name, one in found.items()},
-    )
-
-
-def spectrum_recurrence(
-    model: LoadedModel,
-    image_01: Images,
-    classes: Classes,
-    *,
-    generator: torch.Generator,
-    settings: FilterSettings = FilterSettings(),
-) -> tuple[Evidence | NotTested, ...]:
-    """Test whether the class's filter is found again in images that it was not made from.
-
-    The effect is the area under the ROC of the cross-fitted projections; the p-value permutes the
-    class over the images.
-
-    Args:
-        model: names size and number of classes; it is not run.
-        image_01: at the network's size, values 0..1.
-        classes: class index of each image.
-        generator: on the CPU; each class draws from its own stream.
-        settings: thresholds and numbers.
-
-    Returns:
-        One result for each class that has images, in the order of the classes.
-
-    Raises:
-        UsageError: when the arguments do not fit together.
-    """
-    check_input(model, image_01, classes)
-    gram = gram_of(log_magnitudes(image_01))
-    return tuple(
-        _recurrence(gram, classes == index, index, stream, settings)
-        for index, stream in class_generators(classes, generator).items()
-    )
-
-
-def _recurrence(
-    gram: Tensor, inside: Tensor, index: int, generator: torch.Generator, settings: FilterSettings
-) -> Evidence | NotTested:
-    reason = _too_few(inside, settings)
-    if reason is not None:
-        return NotTested("spectrum recurrence", index, reason)
-    draws = [torch.randperm(len(inside), generator=generator) for _ in range(settings.n_draws)]
-    groups = torch.stack([inside, *(inside[order] for order in draws)], 1)
-    fold = torch.randperm(len(inside), generator=generator) % settings.n_folds
-    scores = projections(gram, groups, fold)
-    areas = areas_under_roc(scores, groups)
-    effect, null = float(areas[0]), areas[1:]
-    order = [i for i in scores[:, 0].argsort(descending=True).tolist() if bool(inside[i])]
-    return Evidence(
-        test="spectrum recurrence",
-        class_index=index,
-        effect=effect,
-        effect_name="area under the ROC of the class's filter on images it was not made from",
-        threshold=settings.recurrence_threshold,
-        p_value=rank_p(effect, null),
-        null=summary(effect, null),
-        smallest_p=1 / (1 + settings.n_draws),
-        images=tuple(order),
     )

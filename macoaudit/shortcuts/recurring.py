@@ -5,9 +5,9 @@ class's images are compared with all images by their concordance, 1 for identica
 
     C(t, x) = 2 <t - mu, x - mu> / (|t - mu|^2 + |x - mu|^2)        mu: mean colour of all images
 
-free (the best place of each image), fixed (the same place, give or take two cells of 48), or as a
-frame along the edge. The gap of a window is how much better it is found in the images of its own
-class than in others::
+free (the best place of each image), fixed (the same place, give or take two cells of 48), as a
+frame along the edge, or turned (any place and pose: :mod:`macoaudit.shortcuts.turning`). The gap of
+a window is how much better it is found in the images of its own class than in others::
 
     gap = 40 % quantile over own images - 95 % quantile over other images
 
@@ -17,7 +17,7 @@ framed alike, and objects that are all of one make; so this alone is never more 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -26,11 +26,11 @@ from torch import Tensor
 from macoaudit.shortcuts.reading import Images
 from macoaudit.shortcuts.regions import Proposal, Window, frame, grid_size
 
-Kind = Literal["free", "fixed", "frame"]
-KINDS: tuple[Kind, ...] = ("free", "fixed", "frame")
+Kind = Literal["free", "fixed", "frame", "turned"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 # Squared distance below which a window and its match are both without contrast: like nothing.
-_FLOOR = 1e-3
+FLOOR = 1e-3
 _CHUNK = 64
 
 
@@ -43,19 +43,28 @@ class RecurrenceSettings:
     free_gap: float = 0.15
     fixed_gap: float = 0.03
     frame_gap: float = 0.03
+    turned_gap: float = 0.11
     own_quantile: float = 0.40
     other_quantile: float = 0.95
     shift_cells: int = 2
     """Largest shift of a fixed window, in cells of the 48-cell grid."""
     frame_cells: tuple[int, ...] = (2, 3, 4)
-    max_images: int = 16
+    n_turns: int = 8
+    """Turns tried of a copy in any pose."""
+    max_images: int = 24
     """Of a class, that windows are compared with."""
     n_draws: int = 399
     """At least; more where many classes share the error rate."""
 
     def bound(self, kind: Kind) -> float:
         """Gap from which a kind of recurrence counts."""
-        return {"free": self.free_gap, "fixed": self.fixed_gap, "frame": self.frame_gap}[kind]
+        bounds: dict[Kind, float] = {
+            "free": self.free_gap,
+            "fixed": self.fixed_gap,
+            "frame": self.frame_gap,
+            "turned": self.turned_gap,
+        }
+        return bounds[kind]
 
 
 @dataclass(frozen=True)
@@ -100,17 +109,18 @@ def concordance_maps(
     products = torch.nn.functional.conv2d(grid.values, templates)
     energy = torch.nn.functional.avg_pool2d(grid.energy, size, 1) * (size[0] * size[1])
     own = templates.square().sum((1, 2, 3))
-    return 2 * products / (energy + own[None, :, None, None]).clamp_min(_FLOOR)
+    return 2 * products / (energy + own[None, :, None, None]).clamp_min(FLOOR)
 
 
-def _by_size(boxes: Sequence[Window]) -> list[list[int]]:
+def by_size(boxes: Sequence[Window], chunk: int = _CHUNK) -> list[list[int]]:
+    """Places of boxes of one size, at most a chunk together."""
     groups: dict[tuple[int, int], list[int]] = {}
     for place, (top, left, bottom, right) in enumerate(boxes):
         groups.setdefault((bottom - top, right - left), []).append(place)
     return [
-        places[start : start + _CHUNK]
+        places[start : start + chunk]
         for places in groups.values()
-        for start in range(0, len(places), _CHUNK)
+        for start in range(0, len(places), chunk)
     ]
 
 
@@ -139,7 +149,7 @@ def concordances(
     """
     free = torch.zeros(len(boxes), len(grid.values))
     fixed = torch.zeros_like(free)
-    for places in _by_size(boxes):
+    for places in by_size(boxes):
         templates = torch.stack([cut(grid, images[place], boxes[place]) for place in places])
         maps = concordance_maps(templates, grid)
         free[places] = maps.flatten(2).amax(2).T
@@ -158,7 +168,7 @@ def frame_concordances(grid: Grid, width: int) -> Float[Tensor, "image image"]:
     edge = grid.values[:, :, frame(grid.size, width)].flatten(1)
     products = edge @ edge.T
     own = products.diag()
-    return 2 * products / (own[:, None] + own[None]).clamp_min(_FLOOR)
+    return 2 * products / (own[:, None] + own[None]).clamp_min(FLOOR)
 
 
 @dataclass(frozen=True)
@@ -175,7 +185,7 @@ class Table:
 def tables(
     grid: Grid, proposals: Sequence[Proposal], settings: RecurrenceSettings
 ) -> tuple[Table, ...]:
-    """Concordances of all proposals and of the frames of their images.
+    """Concordances of all proposals as they stand and of the frames of their images.
 
     Args:
         grid: the images.

@@ -29,11 +29,18 @@ from macoaudit.shortcuts.recurring import (
 )
 from macoaudit.shortcuts.regions import Proposal, Window, enlarged, filled, frame
 from macoaudit.shortcuts.tightening import agreeing, agreement, moved
+from macoaudit.shortcuts.turning import (
+    best_poses,
+    turned_concordances,
+    turned_pieces,
+    turned_table,
+)
 
 NAMES: Mapping[Kind, str] = {
     "free": "a copy anywhere in the image",
     "fixed": "a copy at one place",
     "frame": "a frame along the edge",
+    "turned": "the same object in any pose",
 }
 
 # A frame is one where at least this share of the outermost cells agrees, all around.
@@ -65,9 +72,10 @@ def stamp_consistency(
 ) -> Stamps:
     """Test every class for windows that recur in its own images and not in others.
 
-    The effect is the gap over the bound of its kind, of the kind where that is largest (see
-    :mod:`macoaudit.shortcuts.recurring`). The p-value is the share of random groups of as many
-    images, with windows in as many of them, that reach it.
+    The effect is the gap over the bound of its kind (see :mod:`macoaudit.shortcuts.recurring`): of
+    the kind where that is largest, but of a copy as it stands where one reaches its bound. The
+    p-value is the share of random groups of as many images, with windows in as many of them, whose
+    largest reaches it.
 
     Args:
         model: names size and number of classes; it is not run.
@@ -99,7 +107,9 @@ def stamp_consistency(
     place_of = {image: place for place, image in enumerate(compared)}
     part = grid.only(compared)
     rows = [replace(one, image=place_of[one.image]) for one in every]
-    found = tables(part, rows, settings) if every else ()
+    found: tuple[Table, ...] = ()
+    if every:
+        found = (*tables(part, rows, settings), turned_table(part, rows, settings.n_turns))
     nulls: dict[tuple[int, int], Tensor] = {}
     n_draws = max(settings.n_draws, 2 * draws_needed(max(1, len(streams)), LEVEL))
     drawn = replace(settings, n_draws=n_draws)
@@ -112,7 +122,7 @@ def stamp_consistency(
             _best_windows(proposals.get(index, ()), grid, masks, sources)
             continue
         gap_of = group_gaps(found, own, settings)
-        best = strongest(gap_of, settings)
+        best = _most_rigid(gap_of, settings)
         key = int(own.sum()), len(set(found[0].image[own[found[0].image]].tolist()))
         if key not in nulls:
             stream = torch.Generator().manual_seed(
@@ -122,7 +132,7 @@ def stamp_consistency(
         if best.effect >= _SHOWN_FROM:
             copied = _framed(grid, gap_of, found, compared, classes == index, settings)
             copied = copied or _origin(found, best, every, compared)
-            best = replace(best, kind=copied.kind)
+            best = strongest({copied.kind: gap_of[copied.kind]}, settings)
             shown = _recurring(grid, copied, classes == index, masks, sources, settings)
         else:
             shown = _best_windows(proposals.get(index, ()), grid, masks, sources)
@@ -136,6 +146,21 @@ def stamp_consistency(
         tuple(_with_regions(one, candidates) for one in results),
         candidates,
     )
+
+
+def _most_rigid(gap_of: Mapping[Kind, tuple[float, int]], settings: RecurrenceSettings) -> GroupGap:
+    """The kind highest over its bound; one in any pose only where no copy as it stands recurs.
+
+    A copy recurs turned, too; where it is found as it stands, its pixels are known better.
+    """
+    best = strongest(gap_of, settings)
+    if best.kind != "turned" or best.effect < settings.threshold:
+        return best
+    upright: dict[Kind, tuple[float, int]] = {
+        kind: one for kind, one in gap_of.items() if kind != "turned"
+    }
+    found = strongest(upright, settings) if upright else best
+    return found if found.effect >= settings.threshold else best
 
 
 def _unusable(own: Tensor, found: Sequence[Table], n_images: int) -> str | None:
@@ -201,6 +226,8 @@ def _carriers(grid: Grid, origin: _Origin, own: Tensor, settings: RecurrenceSett
     """Images of the class that hold a copy, the one that it was cut from first."""
     if origin.kind == "frame":
         values = frame_concordances(grid, origin.width)[origin.image]
+    elif origin.kind == "turned":
+        values = turned_concordances(grid, [origin.image], [origin.box], settings.n_turns)[0]
     else:
         free, fixed = concordances(grid, [origin.image], [origin.box], settings.shift_cells)
         values = (free if origin.kind == "free" else fixed)[0]
@@ -251,6 +278,12 @@ def _recurring(
 ) -> list[int]:
     """Mark what recurs in every image of the class where it is found, the clearest first."""
     carriers = _carriers(grid, origin, own, settings)
+    if origin.kind == "turned":
+        poses = best_poses(grid, origin.image, origin.box, carriers)
+        pieces = turned_pieces(grid, carriers, poses, origin.box)
+        for place, found in zip(carriers, pieces, strict=True):
+            masks[place], sources[place] = found, origin.source
+        return carriers
     offsets = best_places(
         grid, origin.kind, origin.image, origin.box, carriers, settings.shift_cells
     )

@@ -12,11 +12,7 @@ from macoaudit.models import LoadedModel
 from macoaudit.shortcuts.anomaly import AnomalySettings, class_anomaly
 from macoaudit.shortcuts.component import ComponentSettings, selective_component
 from macoaudit.shortcuts.donors import choose_donors, search_pool
-from macoaudit.shortcuts.filters import (
-    FilterSettings,
-    spectrum_recurrence,
-    spectrum_transfer,
-)
+from macoaudit.shortcuts.filters import FilterSettings, spectrum_transfer
 from macoaudit.shortcuts.masks import MaskSettings, mask_sensitivity
 from macoaudit.shortcuts.multiplicity import LEVEL
 from macoaudit.shortcuts.properties import PROPERTIES
@@ -34,6 +30,7 @@ from macoaudit.shortcuts.screen import ScreenSettings, property_screen
 from macoaudit.shortcuts.shifting import ShiftSettings, property_shift
 from macoaudit.shortcuts.shown import shown_maps
 from macoaudit.shortcuts.stamp import stamp_consistency
+from macoaudit.shortcuts.tiles import TileSettings, spectrum_recurrence
 from macoaudit.shortcuts.transfer import TransferSettings, patch_transfer
 from macoaudit.shortcuts.verdict import Verdict, verdict
 
@@ -49,6 +46,7 @@ class SuiteSettings:
     transfer: TransferSettings = field(default_factory=TransferSettings)
     recurrence: RecurrenceSettings = field(default_factory=RecurrenceSettings)
     spectrum: FilterSettings = field(default_factory=FilterSettings)
+    tiles: TileSettings = field(default_factory=TileSettings)
     screen: ScreenSettings = field(default_factory=ScreenSettings)
     shift: ShiftSettings = field(default_factory=ShiftSettings)
     component: ComponentSettings | None = field(default_factory=ComponentSettings)
@@ -184,7 +182,7 @@ def shortcut_tests(
         model, image_01, classes, donors, generator=stream(), settings=chosen.spectrum
     )
     results += spectrum_recurrence(
-        model, image_01, classes, generator=stream(), settings=chosen.spectrum
+        model, image_01, classes, generator=stream(), settings=chosen.tiles
     )
     tell("properties", 4, n_stages)
     results += [

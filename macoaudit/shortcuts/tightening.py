@@ -39,6 +39,19 @@ def _aligned(grid: Grid, images: Sequence[int], offsets: Sequence[tuple[int, int
 def spread_ratio(
     grid: Grid, images: Sequence[int], offsets: Sequence[tuple[int, int]]
 ) -> Float[Tensor, "row column"]:
+    """Spread of copies that lie at offsets, see :func:`spread_of`.
+
+    Args:
+        grid: the images.
+        images: that hold a copy, at least two.
+        offsets: (down, across) of each image's copy from the first image's, in cells.
+    """
+    return spread_of(_aligned(grid, images, offsets), grid)
+
+
+def spread_of(
+    stack: Float[Tensor, "image channel row column"], grid: Grid
+) -> Float[Tensor, "row column"]:
     """Spread of aligned images over the spread of all images, cell by cell.
 
     ``sum_i sum over colours (x_i(u) - mean_k x_k(u))^2 / (n - 1)`` over the variance of the images
@@ -47,11 +60,9 @@ def spread_ratio(
     fewer than two images have a pixel.
 
     Args:
-        grid: the images.
-        images: that hold a copy, at least two.
-        offsets: (down, across) of each image's copy from the first image's, in cells.
+        stack: the copies on each other, NaN where an image has no pixel.
+        grid: all images.
     """
-    stack = _aligned(grid, images, offsets)
     there = (~stack[:, :1].isnan()).float()
     count = there.sum(0)[0]
     off = torch.nan_to_num(stack - stack.nanmean(0)).square().sum(1)
@@ -65,7 +76,16 @@ def agreement(
     grid: Grid, images: Sequence[int], offsets: Sequence[tuple[int, int]]
 ) -> Bool[Tensor, "row column"]:
     """Cells in which aligned images agree; arguments as of :func:`spread_ratio`."""
-    ratio = spread_ratio(grid, images, offsets).clamp_max(4.0)
+    return agrees(spread_ratio(grid, images, offsets))
+
+
+def agrees(spread: Float[Tensor, "row column"]) -> Bool[Tensor, "row column"]:
+    """Cells that spread little, with those around them.
+
+    Args:
+        spread: from :func:`spread_of`.
+    """
+    ratio = spread.clamp_max(4.0)
     wide = torch.nn.functional.pad(ratio[None, None], (1, 1, 1, 1), mode="replicate")
     around = torch.nn.functional.avg_pool2d(wide, 3, 1)[0, 0]
     return (around < _AGREEMENT) | ((ratio < _ALONE) & (around < _CORNER))
@@ -86,17 +106,28 @@ def agreeing(
         The piece that covers most of the window, holes filled; the window itself where there is
         but one copy, no agreement, or agreement over more than a third of the image.
     """
-    window = filled(grid.size, [box])[0]
     if len(images) < 2:
-        return window
+        return filled(grid.size, [box])[0]
+    return piece(agreement(grid, images, offsets), box)
+
+
+def piece(agree: Bool[Tensor, "row column"], box: Window) -> Bool[Tensor, "row column"]:
+    """The connected piece of agreeing cells that covers most of a window, or else the window.
+
+    Args:
+        agree: cells in which copies agree.
+        box: the window.
+    """
+    size = (int(agree.shape[0]), int(agree.shape[1]))
+    window = filled(size, [box])[0]
     down, across = (max(1, round(_MARGIN * side)) for side in (box[2] - box[0], box[3] - box[1]))
     around = (
         max(0, box[0] - down),
         max(0, box[1] - across),
-        min(grid.size[0], box[2] + down),
-        min(grid.size[1], box[3] + across),
+        min(size[0], box[2] + down),
+        min(size[1], box[3] + across),
     )
-    agree = agreement(grid, images, offsets) & filled(grid.size, [around])[0]
+    agree = agree & filled(size, [around])[0]
     labels, count = ndimage.label(agree.numpy(), structure=np.ones((3, 3)))
     if not count:
         return window
@@ -106,10 +137,10 @@ def agreeing(
     wide = np.pad(labels == covered.argmax(), _CLOSING + 1)
     closed = ndimage.binary_closing(wide, np.ones((3, 3)), iterations=_CLOSING)
     inner = slice(_CLOSING + 1, -_CLOSING - 1)
-    piece = ndimage.binary_fill_holes(closed)[inner, inner]
-    if not covered.any() or piece is None or piece.mean() > MAX_AREA_FRAC or piece.sum() < 4:
+    whole = ndimage.binary_fill_holes(closed)[inner, inner]
+    if not covered.any() or whole is None or whole.mean() > MAX_AREA_FRAC or whole.sum() < 4:
         return window
-    return torch.from_numpy(np.asarray(piece))
+    return torch.from_numpy(np.asarray(whole))
 
 
 def moved(mask: Bool[Tensor, "row column"], down: int, across: int) -> Bool[Tensor, "row column"]:

@@ -11,7 +11,7 @@ from typing import Literal
 from macoaudit.errors import UsageError
 from macoaudit.shortcuts.multiplicity import LEVEL, benjamini_hochberg, cannot_pass
 from macoaudit.shortcuts.records import Evidence, NotTested, Region, TestName
-from macoaudit.shortcuts.words import FindingWords, finding_words
+from macoaudit.shortcuts.words import FindingWords, Review, finding_words
 
 Severity = Literal["high", "medium", "info"]
 NEARLY = 2 / 3
@@ -45,9 +45,9 @@ class ShortcutFinding:
     class_index: int
     class_name: str
     severity: Severity
-    needs_review: bool
-    """Compact evidence, rigid and at one place, that may as well be the true object: no test
-    without masks can tell."""
+    review: Review | None
+    """Why a person must look: compact evidence, rigid and small, or evidence everywhere may as well
+    be what the class is; no test without masks can tell."""
     margin: float
     """See :func:`margins`."""
     evidence: tuple[Judged, ...]
@@ -55,6 +55,11 @@ class ShortcutFinding:
     images: tuple[int, ...]
     regions: tuple[Region, ...]
     words: FindingWords
+
+    @property
+    def needs_review(self) -> bool:
+        """Whether a person must tell the cue from what belongs to the class."""
+        return self.review is not None
 
 
 @dataclass(frozen=True)
@@ -158,14 +163,12 @@ def _finding(
     severity: Severity = "high" if paired else "medium" if near else "info"
     lead = paired or causal
     ordered = (*lead, *(one for one in flagged if one not in lead))
-    tests = {one.evidence.test for one in flagged}
-    # Masks that were given tell the object from its background; nothing else here does.
-    compact = {"patch transfer", "stamp"} <= tests and "masks" not in tests
+    review = _review({one.evidence.test for one in flagged}, {one.evidence.test for one in paired})
     return ShortcutFinding(
         class_index=class_index,
         class_name=class_name,
         severity=severity,
-        needs_review=compact,
+        review=review,
         margin=margin,
         evidence=ordered,
         images=ordered[0].evidence.images,
@@ -174,9 +177,16 @@ def _finding(
             class_name,
             severity,
             [(one.evidence, one.adjusted_p) for one in ordered],
-            compact=compact,
+            review=review,
         ),
     )
+
+
+def _review(flagged: set[TestName], paired: set[TestName]) -> Review | None:
+    # Masks that were given tell the object from its background; nothing else here does.
+    if {"patch transfer", "stamp"} <= flagged:
+        return None if "masks" in flagged else "compact evidence"
+    return "evidence everywhere" if "spectrum transfer" in paired else None
 
 
 def margins(results: Sequence[Evidence | NotTested]) -> dict[int, float]:

@@ -9,6 +9,10 @@ from typing import Literal
 
 from macoaudit.shortcuts.records import Evidence, TestName
 
+Review = Literal["compact evidence", "evidence everywhere"]
+"""What a person must tell from the class itself: something rigid and small, or a colour, sharpness
+or grain of the whole image."""
+
 
 @dataclass(frozen=True)
 class FindingWords:
@@ -34,7 +38,7 @@ _SEEN: Mapping[TestName, str] = {
     "component": "one direction of the features raises {name} on some of its images and on "
     "images of other classes, but matters little for the rest of its own",
     "spectrum recurrence": "that spectrum is found again in images of the class that it was not "
-    "made from",
+    "made from, nearly everywhere in them, and seldom in others",
     "property": "{subject} alone tells from the image whether the network will say {name}",
     "masks": "noise on the background costs it more than noise on the object",
 }
@@ -81,7 +85,7 @@ def finding_words(
     severity: Literal["high", "medium", "info"],
     evidence: Sequence[tuple[Evidence, float | None]],
     *,
-    compact: bool,
+    review: Review | None,
 ) -> FindingWords:
     """Describe a finding.
 
@@ -90,7 +94,7 @@ def finding_words(
         severity: of the finding.
         evidence: the flagged tests with their adjusted p-values, the leading one first; at least
             one.
-        compact: compact evidence that may be the true object.
+        review: why a person must tell the cue from what belongs to the class, if one must.
     """
     name = f'"{class_name}"'
     first = evidence[0][0]
@@ -109,12 +113,19 @@ def finding_words(
         strength="; ".join(_strength(one, adjusted) for one, adjusted in evidence) + ".",
         where=f"{place[0].upper()}{place[1:]}.",
         false_alarm_if="A false alarm if " + ", or if ".join(doubts) + ".",
-        advice=_advice(severity, compact),
+        advice=_advice(severity, review),
     )
 
 
-def _advice(severity: str, compact: bool) -> str:
-    if compact:
+def _advice(severity: str, review: Review | None) -> str:
+    if review == "evidence everywhere":
+        return (
+            "Evidence everywhere, needs review: if this colour, sharpness or grain belongs to the "
+            "class (sky, fur, snow), suppress the finding with that reason; if it comes from how "
+            "its images were made, collect some that were made otherwise, and images of other "
+            "classes that were made so, and train again."
+        )
+    if review == "compact evidence":
         return (
             "Compact evidence, needs review: look at the region; if it is part of the object, "
             "suppress the finding with that reason or give masks; if not, collect images of the "
