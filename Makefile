@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_OUT ?= runs/demo
+# A file's tests stay together: they share what is slow to make. Each process takes one core.
+PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo install native test test-all check lint clean-demo
 .DEFAULT_GOAL := demo
@@ -28,10 +30,10 @@ native:
 	@sh .ci/native.sh
 
 test: install native
-	$(BIN)/python -m pytest -q -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" $(PARALLEL)
 
 test-all: install native
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(PARALLEL)
 
 lint: install
 	$(BIN)/ruff check .

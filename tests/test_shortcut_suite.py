@@ -39,9 +39,8 @@ SETTINGS = SuiteSettings(
     recurrence=RecurrenceSettings(
         free_gap=0.3, fixed_gap=0.2, frame_gap=0.2, frame_cells=(2,), n_draws=199
     ),
-    # Colour is what these classes truly are, and a filter carries it: out of reach here.
     # Out of reach: the classes are colours, so their spectra are true evidence.
-    spectrum=FilterSettings(rise_whole=2.0, rise_half=2.0, n_controls=4, n_draws=199, min_donors=4),
+    spectrum=FilterSettings(threshold=2.0, n_controls=4, n_draws=199, min_donors=4),
     screen=ScreenSettings(threshold=0.9, n_draws=39),
     shift=ShiftSettings(threshold=0.5, n_draws=39),
     component=None,

@@ -21,10 +21,7 @@ SHORTCUT_QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75)
 EFFECTS: Mapping[str, tuple[str, str | None]] = {
     "patch transfer": ("patch transfer", None),
     **{f"stamp gap, {kind}": ("stamp", f"gap, {kind}") for kind in RECURRENCES},
-    **{
-        f"spectrum transfer, {part}": ("spectrum transfer", f"mean rise, {part}")
-        for part in ("whole", "half")
-    },
+    "spectrum transfer": ("spectrum transfer", None),
     "spectrum recurrence": ("spectrum recurrence", None),
     "property": ("property", None),
     "property shift": ("property shift", None),
