@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
+from scipy.stats import binom
 from torch import Tensor, nn
 
 from macoaudit.errors import UsageError
@@ -11,6 +12,7 @@ from macoaudit.shortcuts import Evidence, NotTested, TileSettings, spectrum_recu
 from macoaudit.shortcuts.tiles import (
     directions,
     folds,
+    least_share,
     scores,
     shares_beyond,
     standardised,
@@ -19,7 +21,7 @@ from macoaudit.shortcuts.tiles import (
 from tests.planted import loaded
 
 SIDE = 24
-SETTINGS = TileSettings(threshold=0.4, n_draws=199)
+SETTINGS = TileSettings(threshold=0.2, n_draws=199)
 
 
 def noise(count: int, seed: int = 0, size: tuple[int, int] = (SIDE, SIDE)) -> Tensor:
@@ -164,7 +166,10 @@ def run(image_01: Tensor, classes: Tensor = THREE, seed: int = 0):
 def test_what_is_everywhere_is_found_in_as_many_images_as_have_it(kind, share):
     found = run(with_cue(kind, share))
     assert [one.class_index for one in found] == [0, 1, 2]
-    assert found[0].effect == pytest.approx(share, abs=1.01 / 12)
+    seen = found[0].details["share"]
+    assert seen == pytest.approx(share, abs=1.01 / 12)
+    # no smaller share would give as many images in 2.5 % of the cases
+    assert binom.sf(round(12 * seen) - 1, 12, found[0].effect) == pytest.approx(0.025)
     assert found[0].p_value <= 0.01
     assert sorted(found[0].images) == list(range(12))
     assert set(found[0].images[: round(12 * share)]) == set(range(round(12 * share)))
@@ -175,7 +180,7 @@ def test_what_is_everywhere_is_found_in_as_many_images_as_have_it(kind, share):
 def test_what_has_a_place_is_not_everywhere():
     found = run(with_cue("striped object"))
     assert found[0].effect < SETTINGS.threshold
-    assert found[0].details == {"n_tiles": 9.0}
+    assert found[0].details["n_tiles"] == 9.0
 
 
 def test_with_classes_by_chance_small_p_values_are_no_more_frequent_than_they_may_be():
@@ -192,6 +197,13 @@ def test_the_same_seed_gives_the_same_and_classes_do_not_depend_on_each_other():
     merged = THREE.clone()
     merged[merged == 2] = 1
     assert run(image_01, merged)[0].effect == first[0].effect
+
+
+def test_the_least_share_is_that_of_the_tables():
+    # Clopper and Pearson at 95 %: all of n gives the n-th root of 0.025
+    assert least_share(1.0, 4) == pytest.approx(0.025**0.25)
+    assert least_share(0.75, 4) == pytest.approx(0.1941, abs=1e-4)
+    assert least_share(0.0, 7) == 0.0
 
 
 def test_what_cannot_be_tested_says_why():
