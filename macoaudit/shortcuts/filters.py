@@ -33,7 +33,7 @@ _PARTS = {"whole": "the class", "half": "the half of the class that has most of 
 class FilterSettings:
     """How spectra are transferred; the defaults are those that the benchmark fitted."""
 
-    threshold: float = 0.10
+    threshold: float = 0.13
     """Mean rise of the class's probability."""
     n_controls: int = 8
     """Filters of random groups of images, for each class."""

@@ -40,10 +40,10 @@ class RecurrenceSettings:
 
     threshold: float = 1.0
     """Of the effect: the largest gap over the bound of its kind."""
-    free_gap: float = 0.15
+    free_gap: float = 0.13
     fixed_gap: float = 0.03
     frame_gap: float = 0.03
-    turned_gap: float = 0.11
+    turned_gap: float = 0.12
     own_quantile: float = 0.40
     other_quantile: float = 0.95
     shift_cells: int = 2

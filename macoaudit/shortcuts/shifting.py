@@ -31,7 +31,7 @@ _HALVINGS = 12
 class ShiftSettings:
     """How properties are shifted; the defaults are starting values, not calibrated."""
 
-    threshold: float = 0.05
+    threshold: float = 0.07
     """Median rise of the class's probability."""
     n_draws: int = 1999
     max_donors: int = 24
