@@ -7,6 +7,7 @@ from typing import Any, Literal
 from macoaudit.results.classes import ClassDrivers
 from macoaudit.results.concepts import ClassConcepts
 from macoaudit.results.findings import Finding, ShortcutAudit, ShortcutTest
+from macoaudit.results.gate import GateRecord
 from macoaudit.results.measures import (
     DepthPoint,
     Exemplar,
@@ -126,3 +127,5 @@ class Run:
     """Every test of every class, made or not, by class."""
     shortcuts: ShortcutAudit | None = None
     """Of an audit: how shortcuts were looked for."""
+    gate: GateRecord | None = None
+    """Of an audit: its verdict."""
