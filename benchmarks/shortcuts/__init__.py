@@ -51,5 +51,5 @@ How to run it
 
 Measured so far
     `docs/results.md`, section "Shortcuts". A CNN of the grid takes 12 to 15 s of one core to train,
-    a ViT 32 to 35 s, an audit some 22 s, all baselines 7 s.
+    a ViT 32 to 35 s, a ConvNeXt some 50 s; an audit 22 to 30 s, all baselines 6 s.
 """

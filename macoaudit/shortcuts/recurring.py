@@ -109,7 +109,8 @@ def concordance_maps(
     products = torch.nn.functional.conv2d(grid.values, templates)
     energy = torch.nn.functional.avg_pool2d(grid.energy, size, 1) * (size[0] * size[1])
     own = templates.square().sum((1, 2, 3))
-    return 2 * products / (energy + own[None, :, None, None]).clamp_min(FLOOR)
+    # In place: the maps of all templates are far larger than a cache.
+    return products.mul_(2).div_((energy + own[None, :, None, None]).clamp_min_(FLOOR))
 
 
 def by_size(boxes: Sequence[Window], chunk: int = _CHUNK) -> list[list[int]]:

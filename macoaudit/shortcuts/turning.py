@@ -27,7 +27,7 @@ _COARSE = 2
 _SMALLEST_COARSE = 16
 # Turns tried where the pose itself is wanted.
 _FINE_TURNS = 24
-_CHUNK = 16
+_CHUNK = 4
 # Share of a pixel's weight that must come from inside the image.
 _INSIDE = 0.999
 
