@@ -9,7 +9,7 @@ from PIL import Image
 from planted import Counting, loaded, mark_mask, planted_scenes
 from planted_audits import NAMES, audit_settings, noise, write_counting_card, write_scenes
 
-from macoaudit.audit_config import failing_severity, policy, policy_settings
+from macoaudit.audit_config import extent, extent_settings, failing_severity
 from macoaudit.auditing.labels import label_images, named_class, require_two_classes
 from macoaudit.auditing.masks import read_masks, require_masks
 from macoaudit.auditing.outcome import outcome_line, outcome_of, summarise
@@ -486,12 +486,15 @@ class TestOutcome:
 
 class TestSettings:
     def test_policies(self, tmp_path):
-        quick, full = policy("quick"), policy("full")
-        assert policy_settings(quick)[0].n_steps < policy_settings(full)[0].n_steps
-        assert policy_settings(full, steps=7)[0].n_steps == 7
-        assert full.inverted is full.inverted_per_class is full.classes_drawn is None
-        with pytest.raises(UsageError, match="--policy is 'slow'; use quick or full"):
-            policy("slow")
+        quick, standard, thorough = (extent(name) for name in ("quick", "standard", "thorough"))
+        assert extent_settings(quick)[0].n_steps < extent_settings(standard)[0].n_steps
+        assert extent_settings(thorough, steps=7)[0].n_steps == 7
+        assert thorough.inverted is thorough.inverted_per_class is thorough.classes_drawn is None
+        assert quick.inverted_per_class < standard.inverted_per_class
+        assert (quick.trust, standard.trust, thorough.trust) == (False, True, True)
+        assert (quick.anomaly, standard.anomaly, thorough.anomaly) == (False, False, True)
+        with pytest.raises(UsageError, match="preset is 'slow'; use quick, standard, thorough"):
+            extent("slow")
 
     def test_settings_that_are_refused(self, tmp_path):
         card = write_counting_card(tmp_path)

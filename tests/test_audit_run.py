@@ -19,7 +19,7 @@ from planted_audits import (
 )
 from starts import read_whole
 
-from macoaudit.audit_config import policy
+from macoaudit.audit_config import extent
 from macoaudit.auditing import outcome_line, run_audit, testing
 from macoaudit.cli.main import run
 from macoaudit.errors import NoImagesError, UsageError
@@ -106,7 +106,7 @@ class TestRecord:
                 (reason,) = image.skipped
                 assert reason.check == "inversion"
                 assert "at most 1 of a class and 2 in all" in reason.reason
-        assert audited.config["policy"] == "quick"
+        assert audited.config["extent"] == "quick"
 
     def test_classes_are_drawn_once_and_the_others_are_named(self, audited):
         drawn = [one.terms[0].index for one in audited.visualizations]
@@ -158,10 +158,10 @@ class TestRecord:
             assert one.n_images == 2
             assert one.reasons[-1] == "4 images of its folder left out (--max-images)"
 
-    def test_the_full_policy_inverts_and_draws_everything(self, desk):
-        limits = replace(policy("full"), drawing_seeds=1)
+    def test_the_thorough_preset_inverts_and_draws_everything(self, desk):
+        limits = replace(extent("thorough"), drawing_seeds=1)
         photos = write_scenes(desk / "few", 2)
-        config = audit_settings(photos, desk / "net.toml", "full", limits=limits)
+        config = audit_settings(photos, desk / "net.toml", "thorough", limits=limits)
         done = run_audit(config)
         assert all(image.inversions for image in done.images)
         assert len(done.visualizations) == 4
@@ -278,7 +278,7 @@ class TestExitCodes:
     @pytest.mark.parametrize(
         ("more", "said"),
         [
-            (("--policy", "slow"), "--policy is 'slow'; use quick or full"),
+            (("--policy", "slow"), "preset is 'slow'; use quick, standard, thorough"),
             (("--fail-on", "low"), "--fail-on is 'low'; use high, medium, never"),
             (("--masks", "nowhere"), "--masks nowhere: there is no such folder"),
             (("--masks", "photos"), "would be taken for images"),

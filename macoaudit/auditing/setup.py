@@ -65,7 +65,7 @@ class AuditSetup:
             "command": "audit",
             "libraries": {name: known.get(name) for name in ("scipy", "numpy")},
             "audit": settings,
-            "tests": suite_settings(self.config.policy).to_json(),
+            "tests": suite_settings(self.config.extent).to_json(),
             "images": [[file.relative, file.label] for file in self.files],
             "references": [[file.relative, file.label] for file in references],
         }
@@ -117,7 +117,7 @@ def class_drawing(
         precision=config.precision,
         maco=setup.config.drawing,
         spectrum=config.spectrum,
-        n_seeds=setup.config.policy.drawing_seeds,
+        n_seeds=setup.config.extent.drawing_seeds,
         seed=config.seed,
         batch_size=config.batch_size,
         judges=config.judges,

@@ -40,7 +40,7 @@ def audit_record(
         setup: networks and settings.
         images: records of all images, in run order.
         notes: checks that were not made.
-        trust: the trust panel; empty where the policy leaves it out.
+        trust: the trust panel; empty where the extent leaves it out.
         drawn: the pictures of classes.
         shortcuts: findings, tests and coverage; None where the tests were not reached.
         clock: wall times by stage.
@@ -62,7 +62,7 @@ def audit_record(
         config={
             **config.settings(),
             **inversion_settings(inversion),
-            "tests": suite_settings(config.policy).to_json(),
+            "tests": suite_settings(config.extent).to_json(),
         },
         images=tuple(images),
         skipped=tuple(skipped),
@@ -116,6 +116,6 @@ def _first_reason(audit: ShortcutAudit | None) -> str:
 def _no_trust(setup: AuditSetup) -> tuple[Skipped, ...]:
     if setup.settings.trust:
         return ()
-    name = setup.config.policy.name
-    reason = f"not run: the {name} policy leaves it out; --policy full runs it"
+    name = setup.config.extent.name
+    reason = f"not run: the {name} preset leaves it out; --policy standard runs it"
     return (Skipped("trust panel", reason),)

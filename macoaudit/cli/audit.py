@@ -11,9 +11,9 @@ from rich.text import Text
 from macoaudit.audit_config import (
     MAX_IMAGES,
     AuditConfig,
+    extent,
+    extent_settings,
     failing_severity,
-    policy,
-    policy_settings,
 )
 from macoaudit.cli.console import say, to_stderr
 from macoaudit.cli.devices import choose_device, choose_precision
@@ -61,9 +61,7 @@ def command(
     ] = None,
     policy_name: Annotated[
         str,
-        typer.Option(
-            "--policy", help="quick: some images inverted, short runs; full: as invert does."
-        ),
+        typer.Option("--policy", help="How much is made: quick, standard or thorough."),
     ] = "quick",
     masks: Annotated[
         Path | None,
@@ -109,8 +107,8 @@ def command(
 ) -> int:
     """Test a network for shortcuts; exit 1 with a finding, 2 when it could not be tested."""
     formats, with_json = parse_formats(report_format)
-    size, share, chosen = parse_batch_size(batch_size), parse_share(max_bad), policy(policy_name)
-    inversion_maco, drawing_maco = policy_settings(chosen, compat=compat, steps=steps)
+    size, share, chosen = parse_batch_size(batch_size), parse_share(max_bad), extent(policy_name)
+    inversion_maco, drawing_maco = extent_settings(chosen, compat=compat, steps=steps)
     place = choose_device(device)
     config = AuditConfig(
         inversion=InvertConfig(
@@ -136,7 +134,7 @@ def command(
             offline=offline,
             max_bad_frac=share,
         ),
-        policy=chosen,
+        extent=chosen,
         drawing=drawing_maco,
         masks=masks,
         max_images=max_images,
