@@ -1,4 +1,4 @@
-"""Settings of ``macoaudit audit``: what is inverted, drawn and tested, and what fails it."""
+"""Settings of ``macoaudit audit``: what is inverted, drawn and tested."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -7,10 +7,8 @@ from typing import Any, Literal, get_args
 
 from macoaudit.config import InvertConfig, MacoConfig, preset, require
 from macoaudit.drawing_config import drawing_settings
-from macoaudit.errors import UsageError
 
 ExtentName = Literal["quick", "standard", "thorough"]
-FailOn = Literal["high", "medium", "never"]
 
 MAX_IMAGES = 2000
 """Images are kept in memory at the network's size: 2000 of 224 x 224 px are 1.2 GB."""
@@ -95,19 +93,6 @@ def extent(name: str) -> Extent:
     return _EXTENTS[name]
 
 
-def failing_severity(name: str) -> FailOn:
-    """Parse ``--fail-on``.
-
-    Raises:
-        UsageError: when there is no such choice.
-    """
-    allowed: tuple[FailOn, ...] = get_args(FailOn)
-    for choice in allowed:
-        if choice == name:
-            return choice
-    raise UsageError(f"--fail-on is {name!r}; use {', '.join(allowed)}")
-
-
 @dataclass(frozen=True)
 class AuditConfig:
     """Settings of one ``macoaudit audit``."""
@@ -121,8 +106,6 @@ class AuditConfig:
     """Folder of object masks that are named as the images are."""
     max_images: int = MAX_IMAGES
     """Images that are read and tested; of more, evenly spaced ones of every folder are."""
-    fail_on: FailOn = "high"
-    """Least severity of a finding that fails the audit."""
 
     def __post_init__(self) -> None:
         require(self.max_images >= 2, "--max-images", self.max_images, "use at least 2")
@@ -142,7 +125,6 @@ class AuditConfig:
             "drawing": {**self.drawing.to_json(), "seeds": list(self.drawing_seeds)},
             "masks": None if self.masks is None else self.masks.name,
             "max_images": self.max_images,
-            "fail_on": self.fail_on,
         }
 
 

@@ -94,7 +94,6 @@ def audit_settings(
     steps: int = 6,
     masks: Path | None = None,
     max_images: int = 2000,
-    fail_on: Any = "high",
     **changes: Any,
 ) -> AuditConfig:
     """A short audit: two inversions in all, two classes drawn, no reports."""
@@ -117,7 +116,6 @@ def audit_settings(
         drawing=drawing,
         masks=masks,
         max_images=max_images,
-        fail_on=fail_on,
     )
 
 

@@ -23,6 +23,7 @@ from macoaudit.audit_config import extent
 from macoaudit.auditing import outcome_line, run_audit, testing
 from macoaudit.cli.main import run
 from macoaudit.errors import NoImagesError, UsageError
+from macoaudit.gate import Gate, Policy
 from macoaudit.pipeline import Progress
 from macoaudit.results import Run, Skipped
 
@@ -70,7 +71,8 @@ def pictures(out: Path) -> dict[str, bytes]:
 
 class TestRecord:
     def test_the_planted_mark_is_found(self, desk, audited):
-        assert audited.summary["verdict"] == "fail"
+        assert audited.gate.outcome == "fail"
+        assert audited.gate.exit_code == 1
         assert audited.status == "complete"
         (finding,) = [one for one in audited.findings if one.severity == "high"]
         assert finding.class_name == MARKED
@@ -192,8 +194,10 @@ class TestResuming:
         assert again.images == audited.images
 
     def test_another_threshold_needs_no_new_run(self, desk, audited):
-        config = audit_settings(desk / "photos", desk / "net.toml", "audited", fail_on="never")
-        assert run_audit(config).summary["verdict"] == "pass"
+        config = audit_settings(desk / "photos", desk / "net.toml", "audited")
+        again = run_audit(config, gate=Gate(Policy(fail_on="never")))
+        assert again.gate.outcome == "pass"
+        assert again.findings == audited.findings
         run_audit(audit_settings(desk / "photos", desk / "net.toml", "audited"))
 
     @pytest.mark.parametrize("stage", ["invert", "draw", "test"])
@@ -204,7 +208,8 @@ class TestResuming:
         out = desk / f"cut-{stage}"
         cut = read_whole(out)
         assert cut.status == "incomplete"
-        assert cut.summary["verdict"] is None
+        assert cut.gate.outcome == "incomplete"
+        assert cut.gate.notes == ("Incomplete: the run was interrupted.",)
         assert cut.findings == ()
         assert cut.shortcuts is None
         assert outcome_line(cut) == "incomplete: the run was interrupted"
@@ -256,7 +261,7 @@ class TestExitCodes:
         assert line.endswith(
             "no finding, 0 of 4 classes tested, not cleared: yellow, red, green, blue"
         )
-        assert read_whole(here / "run").summary["verdict"] is None
+        assert read_whole(here / "run").gate.exit_code == 2
 
     def test_a_class_with_one_image_is_not_cleared(self, here, capsys):
         write_scenes(here / "uneven", {name: 1 if name == "blue" else 6 for name in NAMES})
@@ -278,7 +283,10 @@ class TestExitCodes:
     @pytest.mark.parametrize(
         ("more", "said"),
         [
-            (("--policy", "slow"), "preset is 'slow'; use quick, standard, thorough"),
+            (
+                ("--policy", "quik"),
+                "neither a file nor a preset. Did you mean quick? Use quick, sta",
+            ),
             (("--fail-on", "low"), "--fail-on is 'low'; use high, medium, never"),
             (("--masks", "nowhere"), "--masks nowhere: there is no such folder"),
             (("--masks", "photos"), "would be taken for images"),

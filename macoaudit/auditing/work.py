@@ -247,14 +247,14 @@ class AuditWork:
             for item in self.read.items
         )
 
-    def record(self, command_line: Sequence[str], *, interrupted: bool = False) -> Run:
+    def record(self, command_line: Sequence[str], *, stopped: str | None = None) -> Run:
         """Sum the run up; what was not reached is said to be missing.
 
         Args:
             command_line: as the user typed it.
-            interrupted: the run is summed up because it was interrupted.
+            stopped: why the run is summed up before its end; None at its end.
         """
-        images = self.images(interrupted=interrupted)
+        images = self.images(interrupted=stopped is not None)
         return audit_record(
             self.setup,
             images,
@@ -264,5 +264,5 @@ class AuditWork:
             shortcuts=(self.findings, self.tests, self.shortcuts),
             clock=self._clock,
             command_line=command_line,
-            interrupted=interrupted,
+            stopped=stopped,
         )
