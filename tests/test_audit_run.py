@@ -1,10 +1,13 @@
 """``macoaudit audit`` from the command line to the record: findings, coverage, exit codes."""
 
+import hashlib
 import json
 import re
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from networks import write_card
@@ -20,10 +23,10 @@ from planted_audits import (
 from starts import read_whole
 
 from macoaudit.audit_config import extent
-from macoaudit.auditing import outcome_line, run_audit, testing
+from macoaudit.auditing import job, outcome_line, run_audit, testing
 from macoaudit.cli.main import run
 from macoaudit.errors import NoImagesError, UsageError
-from macoaudit.gate import Gate, Policy
+from macoaudit.gate import Budget, Gate, Policy, utc_today
 from macoaudit.pipeline import Progress
 from macoaudit.results import Run, Skipped
 
@@ -159,6 +162,10 @@ class TestRecord:
         for one in done.shortcuts.classes:
             assert one.n_images == 2
             assert one.reasons[-1] == "4 images of its folder left out (--max-images)"
+        assert (done.gate.n_images_found, done.gate.n_images_tested) == (24, 8)
+        assert done.gate.notes == (
+            "8 of 24 images were read, evenly spaced ones of every folder (max_images is 8).",
+        )
 
     def test_the_thorough_preset_inverts_and_draws_everything(self, desk):
         limits = replace(extent("thorough"), drawing_seeds=1)
@@ -218,6 +225,32 @@ class TestResuming:
         assert stable(out) == stable(desk / "audited")
         assert pictures(out) == pictures(desk / "audited")
 
+    def test_the_time_is_up_and_the_same_command_goes_on(self, desk, audited, monkeypatch):
+        now = [0.0]
+        clock = SimpleNamespace(perf_counter=time.perf_counter, monotonic=lambda: now[0])
+        monkeypatch.setattr(job, "time", clock)
+
+        def slow(progress: Progress) -> None:
+            now[0] += 601 * (progress.stage == "draw")
+
+        gate = Gate(Policy(budget=Budget(max_minutes=10.0)))
+        config = audit_settings(desk / "photos", desk / "net.toml", "slow")
+        done = run_audit(config, gate=gate, on_progress=slow)
+        assert (done.status, done.gate.outcome, done.gate.exit_code) == ("incomplete",) * 2 + (2,)
+        said = "the budget of 10 minutes (max_minutes) was used up; finished work is kept"
+        assert said in outcome_line(done)
+        assert said in done.gate.notes[0]
+        assert any(image.inversions for image in read_whole(desk / "slow").images)
+        run_audit(config)
+        assert stable(desk / "slow") == stable(desk / "audited")
+
+    def test_no_time_at_all_is_refused(self, desk):
+        gate = Gate(Policy(budget=Budget(max_minutes=1e-9)))
+        config = audit_settings(desk / "photos", desk / "net.toml", "none")
+        with pytest.raises(UsageError, match="was used up before the images were read"):
+            run_audit(config, gate=gate)
+        assert not (desk / "none").exists()
+
     def test_a_changed_mask_is_a_new_test(self, desk, audited):
         masks = write_object_masks(desk / "masks2", desk / "photos")
         config = audit_settings(desk / "photos", desk / "net.toml", "masks2-run", masks=masks)
@@ -246,6 +279,48 @@ class TestExitCodes:
         assert run(audit("--quiet", "--fail-on", "never")) == 0
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith("pass: 1 high finding (yellow)")
+
+    def test_a_policy_file_a_suppression_and_a_baseline(self, here, capsys):
+        text = (
+            'schema_version = 1\nmodel = "net.toml"\nimages = "photos"\nseeds = 1\n'
+            'judges = ["none"]\nfail_on = "medium"\n'
+        )
+        (here / "macoaudit.toml").write_text(text)
+        options = ["--steps", "6", "--out", "run", "--format", "none", "--device", "cpu"]
+        assert run(["audit", *options]) == 1
+        assert capsys.readouterr().err.splitlines()[0] == "policy: macoaudit.toml"
+        first = read_whole(here / "run").gate
+        assert (first.policy, first.fail_on) == ("macoaudit.toml", "medium")
+        assert first.policy_sha256 == hashlib.sha256(text.encode()).hexdigest()
+        shutil.copy(here / "run" / "results.json", here / "old.json")
+
+        assert run(["audit", *options, "--exit-zero"]) == 0
+        lax = read_whole(here / "run").gate
+        assert (lax.outcome, lax.exit_code) == ("fail", 0)
+
+        assert run(["audit", *options, "--baseline", "old.json"]) == 0
+        known = read_whole(here / "run").gate
+        assert {one.state for one in known.findings} == {"unchanged"}
+        digest = hashlib.sha256((here / "old.json").read_bytes()).hexdigest()
+        assert known.baseline_sha256 == digest
+        line = capsys.readouterr().err.splitlines()[-1]
+        assert line.startswith("pass: no new or worsened high or medium finding, 1 high finding (")
+        assert ", 1 unchanged (yellow), " in line
+
+        entry = "[[suppressions]]\nreason = 'r'\nowner = 'o'\n"
+        entry += f"fingerprint = '{first.findings[0].fingerprint}'\nexpires = {utc_today()}\n"
+        (here / "macoaudit.toml").write_text(text + entry)
+        assert run(["audit", *options]) == 0
+        aside = read_whole(here / "run").gate
+        assert [one.status for one in aside.suppressions] == ["used"]
+        assert [one.fails for one in aside.findings] == [False]
+        assert "1 suppressed (yellow)" in capsys.readouterr().err.splitlines()[-1]
+
+        # the baseline is of another network, which is found before anything is computed
+        more = ["--model", "clean.toml", "--baseline", "old.json", "--out", "other"]
+        assert run(["audit", *options, *more]) == 2
+        assert "of the network 'net', and 'clean' is audited" in capsys.readouterr().err
+        assert not (here / "other").exists()
 
     def test_no_finding_is_0(self, here, capsys):
         assert run(audit("--model", "clean.toml")) == 0

@@ -102,7 +102,7 @@ def _within(max_minutes: float | None, tell: Tell) -> Tell:
 
     def told(progress: Progress) -> None:
         tell(progress)
-        if time.monotonic() > end and progress.stage != "report":
+        if time.monotonic() > end and progress.stage not in ("load", "report"):
             raise _BudgetSpent
 
     return told
