@@ -100,6 +100,14 @@ class TestStates:
             "class was not tested."
         )
 
+    def test_classes_in_another_order_are_known_by_their_names(self):
+        moved = replace(high(2.0), class_index=4, id="other")
+        before = Baseline(gated(audit([moved])), "a" * 64)
+        (one,) = decide(audit([high(2.0)]), Policy(), before, TODAY).findings
+        assert one.state == "unchanged"
+        (gone,) = decide(audit([]), Policy(), before, TODAY).findings
+        assert (gone.state, gone.finding) == ("fixed", "other")
+
     def test_two_classes_of_one_name_are_told_apart(self):
         """Their fingerprints are equal; the same class is taken, whatever the order."""
         crane = {"class_name": "crane"}
@@ -138,7 +146,7 @@ class TestReading:
         [
             ({"command": "invert"}, "is of macoaudit invert, not of an audit"),
             ({"status": "incomplete"}, "is of an audit that is incomplete"),
-            ({"gate": None}, "is of an audit that is incomplete"),
+            ({"gate": None}, "holds no verdict"),
         ],
     )
     def test_another_kind_of_run(self, tmp_path, change, said):

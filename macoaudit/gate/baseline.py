@@ -118,7 +118,9 @@ def _use(run: Run) -> str | None:
     """Say why a record that is whole cannot be a baseline."""
     if run.command != "audit":
         return f"is of macoaudit {run.command}, not of an audit"
-    if run.status != "complete" or run.gate is None or run.gate.outcome == "incomplete":
+    if run.gate is None:
+        return "holds no verdict"
+    if run.status != "complete" or run.gate.outcome == "incomplete":
         return "is of an audit that is incomplete, so what it lacks is not known to be new"
     try:
         named = {

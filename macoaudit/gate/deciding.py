@@ -148,11 +148,13 @@ def _gone(run: Run, left: Sequence[Counted]) -> tuple[list[GatedFinding], list[s
     """
     if run.shortcuts is None:
         return [], []
-    classes = {one.class_index: one for one in run.shortcuts.classes}
     fixed, unknown = [], []
     for one in left:
-        covered = classes.get(one.finding.class_index)
-        if covered is None or not covered.tested or covered.class_name != one.finding.class_name:
+        named = [row for row in run.shortcuts.classes if row.class_name == one.finding.class_name]
+        # The classes may be in another order now; of two with one name it is the one at its place.
+        named.sort(key=lambda row: row.class_index != one.finding.class_index)
+        covered = named[0] if named else None
+        if covered is None or not covered.tested:
             unknown.append(
                 f"The {one.severity} finding of class {one.finding.class_name} in the baseline is "
                 "not known to be fixed: the class was not tested."
