@@ -1,4 +1,4 @@
-"""Settings of ``macoaudit audit``: what is inverted, drawn and tested, and what fails it."""
+"""Settings of ``macoaudit audit``: what is inverted, drawn and tested."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -7,20 +7,18 @@ from typing import Any, Literal, get_args
 
 from macoaudit.config import InvertConfig, MacoConfig, preset, require
 from macoaudit.drawing_config import drawing_settings
-from macoaudit.errors import UsageError
 
-PolicyName = Literal["quick", "full"]
-FailOn = Literal["high", "medium", "never"]
+ExtentName = Literal["quick", "standard", "thorough"]
 
 MAX_IMAGES = 2000
 """Images are kept in memory at the network's size: 2000 of 224 x 224 px are 1.2 GB."""
 
 
 @dataclass(frozen=True)
-class Policy:
-    """How much of an audit is made. Shortcuts are tested on all images whatever the policy."""
+class Extent:
+    """How much of an audit is made. Shortcuts are tested on all images whatever the extent."""
 
-    name: PolicyName
+    name: ExtentName
     inverted_per_class: int | None
     """Images of a class that are inverted; None: all."""
     inverted: int | None
@@ -41,9 +39,9 @@ class Policy:
     """Search the smallest pattern that turns images into each class, the slowest of the tests."""
 
 
-# The quick policy is made to end within some minutes on two CPU cores: docs/audit.md.
-_POLICIES = {
-    "quick": Policy(
+# The quick one is made to end within some minutes on two CPU cores: docs/audit.md.
+_EXTENTS = {
+    "quick": Extent(
         name="quick",
         inverted_per_class=1,
         inverted=12,
@@ -55,8 +53,20 @@ _POLICIES = {
         drawing_steps=96,
         anomaly=False,
     ),
-    "full": Policy(
-        name="full",
+    "standard": Extent(
+        name="standard",
+        inverted_per_class=3,
+        inverted=None,
+        n_seeds=3,
+        inversion_steps=None,
+        trust=True,
+        classes_drawn=None,
+        drawing_seeds=2,
+        drawing_steps=None,
+        anomaly=False,
+    ),
+    "thorough": Extent(
+        name="thorough",
         inverted_per_class=None,
         inverted=None,
         n_seeds=3,
@@ -70,27 +80,17 @@ _POLICIES = {
 }
 
 
-def policy(name: str) -> Policy:
-    """Give a policy by its name.
+EXTENTS: tuple[ExtentName, ...] = get_args(ExtentName)
+
+
+def extent(name: str) -> Extent:
+    """Give the extent of a preset by its name.
 
     Raises:
-        UsageError: when there is no such policy.
+        UsageError: when there is no such preset.
     """
-    require(name in _POLICIES, "--policy", name, f"use {' or '.join(_POLICIES)}")
-    return _POLICIES[name]
-
-
-def failing_severity(name: str) -> FailOn:
-    """Parse ``--fail-on``.
-
-    Raises:
-        UsageError: when there is no such choice.
-    """
-    allowed: tuple[FailOn, ...] = get_args(FailOn)
-    for choice in allowed:
-        if choice == name:
-            return choice
-    raise UsageError(f"--fail-on is {name!r}; use {', '.join(allowed)}")
+    require(name in _EXTENTS, "preset", name, f"use {', '.join(_EXTENTS)}")
+    return _EXTENTS[name]
 
 
 @dataclass(frozen=True)
@@ -99,15 +99,13 @@ class AuditConfig:
 
     inversion: InvertConfig
     """How images are read and inverted; model, layer, judges, references, folder, formats."""
-    policy: Policy = _POLICIES["quick"]
+    extent: Extent = _EXTENTS["quick"]
     drawing: MacoConfig = dataclasses.field(default_factory=lambda: drawing_settings("maco"))
     """How classes are drawn."""
     masks: Path | None = None
     """Folder of object masks that are named as the images are."""
     max_images: int = MAX_IMAGES
     """Images that are read and tested; of more, evenly spaced ones of every folder are."""
-    fail_on: FailOn = "high"
-    """Least severity of a finding that fails the audit."""
 
     def __post_init__(self) -> None:
         require(self.max_images >= 2, "--max-images", self.max_images, "use at least 2")
@@ -116,30 +114,29 @@ class AuditConfig:
     def drawing_seeds(self) -> tuple[int, ...]:
         """The seeds of each class's pictures."""
         first = self.inversion.seed
-        return tuple(range(first, first + self.policy.drawing_seeds))
+        return tuple(range(first, first + self.extent.drawing_seeds))
 
     def settings(self) -> dict[str, Any]:
         """Every setting that an audit has besides those of its inversions, as plain data."""
         limits = ("inverted_per_class", "inverted", "classes_drawn")
         return {
-            "policy": self.policy.name,
-            **{name: getattr(self.policy, name) for name in limits},
+            "extent": self.extent.name,
+            **{name: getattr(self.extent, name) for name in limits},
             "drawing": {**self.drawing.to_json(), "seeds": list(self.drawing_seeds)},
             "masks": None if self.masks is None else self.masks.name,
             "max_images": self.max_images,
-            "fail_on": self.fail_on,
         }
 
 
-def policy_settings(
-    chosen: Policy, *, compat: str = "macoaudit", steps: int | None = None
+def extent_settings(
+    chosen: Extent, *, compat: str = "macoaudit", steps: int | None = None
 ) -> tuple[MacoConfig, MacoConfig]:
-    """Settings of the inversions and of the drawings under a policy.
+    """Settings of the inversions and of the drawings of an extent.
 
     Args:
-        chosen: the policy.
+        chosen: the extent.
         compat: a preset.
-        steps: of both, in place of the policy's; None leaves them.
+        steps: of both, in place of the extent's; None leaves them.
 
     Raises:
         UsageError: when there is no such preset, or steps are out of range.

@@ -254,7 +254,7 @@ def read_results(path: Path) -> Run:
     """
     file = path / RESULTS if path.is_dir() else path
     try:
-        document = json.loads(file.read_bytes(), parse_constant=_refuse_constant)
+        content = file.read_bytes()
     except FileNotFoundError as error:
         raise StoreError(
             f"{path}: there is no {RESULTS}, so no run was finished here. Give a run folder, or "
@@ -262,7 +262,22 @@ def read_results(path: Path) -> Run:
         ) from error
     except OSError as error:
         raise StoreError(f"{file}: cannot be read ({error.strerror or error})") from error
-    except ValueError as error:  # of json and of the text's decoding
+    return results_from_bytes(content, file)
+
+
+def results_from_bytes(content: bytes, file: Path) -> Run:
+    """Read the record of a run from the bytes of its ``results.json``.
+
+    Args:
+        content: the bytes.
+        file: where they are from, for messages.
+
+    Raises:
+        StoreError: as :func:`read_results` does.
+    """
+    try:
+        document = json.loads(content, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:  # of json and of the text's decoding
         raise StoreError(
             f"{file}: is truncated or was edited ({error}). Run the command again; finished units "
             "are used again"

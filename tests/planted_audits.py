@@ -10,7 +10,7 @@ import torch
 from planted import COLOURS, SIDE_PX, Counting, mark_mask, planted_scenes
 from torch import Tensor, nn
 
-from macoaudit.audit_config import AuditConfig, Policy, policy, policy_settings
+from macoaudit.audit_config import AuditConfig, Extent, extent, extent_settings
 from macoaudit.config import InvertConfig
 from macoaudit.images import save_png
 from macoaudit.models import LoadedModel
@@ -90,16 +90,15 @@ def audit_settings(
     card: Path | str,
     out: str = "run",
     *,
-    limits: Policy | None = None,
+    limits: Extent | None = None,
     steps: int = 6,
     masks: Path | None = None,
     max_images: int = 2000,
-    fail_on: Any = "high",
     **changes: Any,
 ) -> AuditConfig:
     """A short audit: two inversions in all, two classes drawn, no reports."""
-    chosen = limits or replace(policy("quick"), inverted_per_class=1, inverted=2, classes_drawn=2)
-    inversion, drawing = policy_settings(chosen, steps=steps)
+    chosen = limits or replace(extent("quick"), inverted_per_class=1, inverted=2, classes_drawn=2)
+    inversion, drawing = extent_settings(chosen, steps=steps)
     base: dict[str, Any] = {
         "images": (images,),
         "model": str(card),
@@ -113,11 +112,10 @@ def audit_settings(
     }
     return AuditConfig(
         inversion=InvertConfig(**{**base, **changes}),
-        policy=chosen,
+        extent=chosen,
         drawing=drawing,
         masks=masks,
         max_images=max_images,
-        fail_on=fail_on,
     )
 
 

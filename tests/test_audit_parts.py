@@ -1,6 +1,7 @@
 """Parts of an audit: sampling, labels, masks, pictures and records of findings, the verdict."""
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 from planted import Counting, loaded, mark_mask, planted_scenes
 from planted_audits import NAMES, audit_settings, noise, write_counting_card, write_scenes
 
-from macoaudit.audit_config import failing_severity, policy, policy_settings
+from macoaudit.audit_config import extent, extent_settings
 from macoaudit.auditing.labels import label_images, named_class, require_two_classes
 from macoaudit.auditing.masks import read_masks, require_masks
 from macoaudit.auditing.outcome import outcome_line, outcome_of, summarise
@@ -25,6 +26,7 @@ from macoaudit.auditing.sampling import stratified
 from macoaudit.auditing.showing import Scene, outlined, show_finding
 from macoaudit.auditing.testing import file_facts, proposals
 from macoaudit.errors import ImageError, NoImagesError, UsageError
+from macoaudit.gate import Policy, decide
 from macoaudit.images import find_images, save_png
 from macoaudit.preprocessing import Preprocessing
 from macoaudit.results import ImageAudit, Run
@@ -405,10 +407,8 @@ class TestProposals:
 
 class TestOutcome:
     def run(self, findings=(), audit=None, incomplete=(), fail_on="high", n_classes=4) -> Run:
-        summary = summarise(
-            findings, audit, fail_on=fail_on, n_classes=n_classes, incomplete=incomplete
-        )
-        return Run(
+        summary = summarise(findings, audit, n_classes=n_classes, incomplete=incomplete)
+        run = Run(
             command="audit",
             status="incomplete" if incomplete else "complete",
             tool={},
@@ -421,6 +421,7 @@ class TestOutcome:
             findings=tuple(findings),
             shortcuts=audit,
         )
+        return replace(run, gate=decide(run, Policy(fail_on=fail_on), None, date(2026, 5, 1)))
 
     @pytest.fixture
     def parts(self, model, tmp_path):
@@ -452,8 +453,7 @@ class TestOutcome:
 
     def test_a_high_finding_fails(self, parts):
         run = self.run(*parts)
-        assert run.summary["verdict"] == "fail"
-        assert outcome_of(run) == "fail"
+        assert outcome_of(run) == run.gate.outcome == "fail"
         assert outcome_line(run) == (
             "fail: 1 high finding (yellow), 1 medium finding (red), 2 of 3 classes tested, "
             "not cleared: green, 1 class of the network has no images"
@@ -477,7 +477,7 @@ class TestOutcome:
 
     def test_an_incomplete_audit_is_neither(self, parts):
         run = self.run(*parts, incomplete=["3 of 9 images are not usable"])
-        assert run.summary["verdict"] is None
+        assert outcome_of(run) == "incomplete"
         assert outcome_line(run).startswith("incomplete: 3 of 9 images are not usable, 1 high")
         assert outcome_line(self.run(incomplete=["the run was interrupted"])) == (
             "incomplete: the run was interrupted"
@@ -486,16 +486,23 @@ class TestOutcome:
 
 class TestSettings:
     def test_policies(self, tmp_path):
-        quick, full = policy("quick"), policy("full")
-        assert policy_settings(quick)[0].n_steps < policy_settings(full)[0].n_steps
-        assert policy_settings(full, steps=7)[0].n_steps == 7
-        assert full.inverted is full.inverted_per_class is full.classes_drawn is None
-        with pytest.raises(UsageError, match="--policy is 'slow'; use quick or full"):
-            policy("slow")
+        quick, standard, thorough = (extent(name) for name in ("quick", "standard", "thorough"))
+        assert extent_settings(quick)[0].n_steps < extent_settings(standard)[0].n_steps
+        assert extent_settings(thorough, steps=7)[0].n_steps == 7
+        assert thorough.inverted is thorough.inverted_per_class is thorough.classes_drawn is None
+        assert quick.inverted_per_class < standard.inverted_per_class
+        assert (quick.trust, standard.trust, thorough.trust) == (False, True, True)
+        assert (quick.anomaly, standard.anomaly, thorough.anomaly) == (False, False, True)
+        with pytest.raises(UsageError, match="preset is 'slow'; use quick, standard, thorough"):
+            extent("slow")
 
     def test_settings_that_are_refused(self, tmp_path):
         card = write_counting_card(tmp_path)
         with pytest.raises(UsageError, match="--max-images is 1; use at least 2"):
             audit_settings(tmp_path / "photos", card, max_images=1)
-        with pytest.raises(UsageError, match="--fail-on is 'low'; use high, medium, never"):
-            failing_severity("low")
+
+
+def test_a_record_without_a_verdict_is_no_pass(tmp_path):
+    run = replace(TestOutcome().run(), gate=None)
+    assert outcome_of(run) == "incomplete"
+    assert outcome_line(run) == "incomplete: the record holds no verdict"

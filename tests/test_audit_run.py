@@ -1,10 +1,13 @@
 """``macoaudit audit`` from the command line to the record: findings, coverage, exit codes."""
 
+import hashlib
 import json
 import re
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from networks import write_card
@@ -19,10 +22,11 @@ from planted_audits import (
 )
 from starts import read_whole
 
-from macoaudit.audit_config import policy
-from macoaudit.auditing import outcome_line, run_audit, testing
+from macoaudit.audit_config import extent
+from macoaudit.auditing import job, outcome_line, run_audit, testing
 from macoaudit.cli.main import run
 from macoaudit.errors import NoImagesError, UsageError
+from macoaudit.gate import Budget, Gate, Policy, utc_today
 from macoaudit.pipeline import Progress
 from macoaudit.results import Run, Skipped
 
@@ -70,7 +74,8 @@ def pictures(out: Path) -> dict[str, bytes]:
 
 class TestRecord:
     def test_the_planted_mark_is_found(self, desk, audited):
-        assert audited.summary["verdict"] == "fail"
+        assert audited.gate.outcome == "fail"
+        assert audited.gate.exit_code == 1
         assert audited.status == "complete"
         (finding,) = [one for one in audited.findings if one.severity == "high"]
         assert finding.class_name == MARKED
@@ -106,7 +111,7 @@ class TestRecord:
                 (reason,) = image.skipped
                 assert reason.check == "inversion"
                 assert "at most 1 of a class and 2 in all" in reason.reason
-        assert audited.config["policy"] == "quick"
+        assert audited.config["extent"] == "quick"
 
     def test_classes_are_drawn_once_and_the_others_are_named(self, audited):
         drawn = [one.terms[0].index for one in audited.visualizations]
@@ -157,11 +162,15 @@ class TestRecord:
         for one in done.shortcuts.classes:
             assert one.n_images == 2
             assert one.reasons[-1] == "4 images of its folder left out (--max-images)"
+        assert (done.gate.n_images_found, done.gate.n_images_tested) == (24, 8)
+        assert done.gate.notes == (
+            "8 of 24 images were read, evenly spaced ones of every folder (max_images is 8).",
+        )
 
-    def test_the_full_policy_inverts_and_draws_everything(self, desk):
-        limits = replace(policy("full"), drawing_seeds=1)
+    def test_the_thorough_preset_inverts_and_draws_everything(self, desk):
+        limits = replace(extent("thorough"), drawing_seeds=1)
         photos = write_scenes(desk / "few", 2)
-        config = audit_settings(photos, desk / "net.toml", "full", limits=limits)
+        config = audit_settings(photos, desk / "net.toml", "thorough", limits=limits)
         done = run_audit(config)
         assert all(image.inversions for image in done.images)
         assert len(done.visualizations) == 4
@@ -192,8 +201,10 @@ class TestResuming:
         assert again.images == audited.images
 
     def test_another_threshold_needs_no_new_run(self, desk, audited):
-        config = audit_settings(desk / "photos", desk / "net.toml", "audited", fail_on="never")
-        assert run_audit(config).summary["verdict"] == "pass"
+        config = audit_settings(desk / "photos", desk / "net.toml", "audited")
+        again = run_audit(config, gate=Gate(Policy(fail_on="never")))
+        assert again.gate.outcome == "pass"
+        assert again.findings == audited.findings
         run_audit(audit_settings(desk / "photos", desk / "net.toml", "audited"))
 
     @pytest.mark.parametrize("stage", ["invert", "draw", "test"])
@@ -204,7 +215,8 @@ class TestResuming:
         out = desk / f"cut-{stage}"
         cut = read_whole(out)
         assert cut.status == "incomplete"
-        assert cut.summary["verdict"] is None
+        assert cut.gate.outcome == "incomplete"
+        assert cut.gate.notes == ("Incomplete: the run was interrupted.",)
         assert cut.findings == ()
         assert cut.shortcuts is None
         assert outcome_line(cut) == "incomplete: the run was interrupted"
@@ -212,6 +224,32 @@ class TestResuming:
         run_audit(config)
         assert stable(out) == stable(desk / "audited")
         assert pictures(out) == pictures(desk / "audited")
+
+    def test_the_time_is_up_and_the_same_command_goes_on(self, desk, audited, monkeypatch):
+        now = [0.0]
+        clock = SimpleNamespace(perf_counter=time.perf_counter, monotonic=lambda: now[0])
+        monkeypatch.setattr(job, "time", clock)
+
+        def slow(progress: Progress) -> None:
+            now[0] += 601 * (progress.stage == "draw")
+
+        gate = Gate(Policy(budget=Budget(max_minutes=10.0)))
+        config = audit_settings(desk / "photos", desk / "net.toml", "slow")
+        done = run_audit(config, gate=gate, on_progress=slow)
+        assert (done.status, done.gate.outcome, done.gate.exit_code) == ("incomplete",) * 2 + (2,)
+        said = "the budget of 10 minutes (max_minutes) was used up; finished work is kept"
+        assert said in outcome_line(done)
+        assert said in done.gate.notes[0]
+        assert any(image.inversions for image in read_whole(desk / "slow").images)
+        run_audit(config)
+        assert stable(desk / "slow") == stable(desk / "audited")
+
+    def test_no_time_at_all_is_refused(self, desk):
+        gate = Gate(Policy(budget=Budget(max_minutes=1e-9)))
+        config = audit_settings(desk / "photos", desk / "net.toml", "none")
+        with pytest.raises(UsageError, match="was used up before the images were read"):
+            run_audit(config, gate=gate)
+        assert not (desk / "none").exists()
 
     def test_a_changed_mask_is_a_new_test(self, desk, audited):
         masks = write_object_masks(desk / "masks2", desk / "photos")
@@ -242,6 +280,48 @@ class TestExitCodes:
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith("pass: 1 high finding (yellow)")
 
+    def test_a_policy_file_a_suppression_and_a_baseline(self, here, capsys):
+        text = (
+            'schema_version = 1\nmodel = "net.toml"\nimages = "photos"\nseeds = 1\n'
+            'judges = ["none"]\nfail_on = "medium"\n'
+        )
+        (here / "macoaudit.toml").write_text(text)
+        options = ["--steps", "6", "--out", "run", "--format", "none", "--device", "cpu"]
+        assert run(["audit", *options]) == 1
+        assert capsys.readouterr().err.splitlines()[0] == "policy: macoaudit.toml"
+        first = read_whole(here / "run").gate
+        assert (first.policy, first.fail_on) == ("macoaudit.toml", "medium")
+        assert first.policy_sha256 == hashlib.sha256(text.encode()).hexdigest()
+        shutil.copy(here / "run" / "results.json", here / "old.json")
+
+        assert run(["audit", *options, "--exit-zero"]) == 0
+        lax = read_whole(here / "run").gate
+        assert (lax.outcome, lax.exit_code) == ("fail", 0)
+
+        assert run(["audit", *options, "--baseline", "old.json"]) == 0
+        known = read_whole(here / "run").gate
+        assert {one.state for one in known.findings} == {"unchanged"}
+        digest = hashlib.sha256((here / "old.json").read_bytes()).hexdigest()
+        assert known.baseline_sha256 == digest
+        line = capsys.readouterr().err.splitlines()[-1]
+        assert line.startswith("pass: no new or worsened high or medium finding, 1 high finding (")
+        assert ", 1 unchanged (yellow), " in line
+
+        entry = "[[suppressions]]\nreason = 'r'\nowner = 'o'\n"
+        entry += f"fingerprint = '{first.findings[0].fingerprint}'\nexpires = {utc_today()}\n"
+        (here / "macoaudit.toml").write_text(text + entry)
+        assert run(["audit", *options]) == 0
+        aside = read_whole(here / "run").gate
+        assert [one.status for one in aside.suppressions] == ["used"]
+        assert [one.fails for one in aside.findings] == [False]
+        assert "1 suppressed (yellow)" in capsys.readouterr().err.splitlines()[-1]
+
+        # the baseline is of another network, which is found before anything is computed
+        more = ["--model", "clean.toml", "--baseline", "old.json", "--out", "other"]
+        assert run(["audit", *options, *more]) == 2
+        assert "of the network 'net', and 'clean' is audited" in capsys.readouterr().err
+        assert not (here / "other").exists()
+
     def test_no_finding_is_0(self, here, capsys):
         assert run(audit("--model", "clean.toml")) == 0
         assert capsys.readouterr().err.splitlines()[-1].startswith("pass: ")
@@ -256,7 +336,7 @@ class TestExitCodes:
         assert line.endswith(
             "no finding, 0 of 4 classes tested, not cleared: yellow, red, green, blue"
         )
-        assert read_whole(here / "run").summary["verdict"] is None
+        assert read_whole(here / "run").gate.exit_code == 2
 
     def test_a_class_with_one_image_is_not_cleared(self, here, capsys):
         write_scenes(here / "uneven", {name: 1 if name == "blue" else 6 for name in NAMES})
@@ -278,7 +358,10 @@ class TestExitCodes:
     @pytest.mark.parametrize(
         ("more", "said"),
         [
-            (("--policy", "slow"), "--policy is 'slow'; use quick or full"),
+            (
+                ("--policy", "quik"),
+                "neither a file nor a preset. Did you mean quick? Use quick, sta",
+            ),
             (("--fail-on", "low"), "--fail-on is 'low'; use high, medium, never"),
             (("--masks", "nowhere"), "--masks nowhere: there is no such folder"),
             (("--masks", "photos"), "would be taken for images"),

@@ -91,7 +91,8 @@ class TestHelp:
         code = (
             "import sys\nfrom macoaudit.cli.main import run\n"
             "for command in ([], ['invert'], ['report'], ['models'], ['spectrum'],"
-            "        ['phase'], ['phase', 'swap'], ['phase', 'natural'], ['phase', 'leakage']):\n"
+            "        ['phase'], ['phase', 'swap'], ['phase', 'natural'], ['phase', 'leakage'],"
+            "        ['audit'], ['policy'], ['policy', 'init'], ['policy', 'check']):\n"
             "    assert run([*command, '--help']) == 0\n"
             "assert run(['invert', 'x', '--model', 'y', '--batch-size', '0']) == 2\n"
             "print({'torch', 'timm', 'weasyprint', 'jinja2'} & set(sys.modules), file=sys.stderr)\n"

@@ -1,6 +1,6 @@
 """``macoaudit audit``: images and a network in, shortcut findings and a verdict out."""
 
 from macoaudit.auditing.job import run_audit
-from macoaudit.auditing.outcome import Outcome, outcome_line, outcome_of
+from macoaudit.auditing.outcome import outcome_line, outcome_of
 
-__all__ = ["Outcome", "outcome_line", "outcome_of", "run_audit"]
+__all__ = ["outcome_line", "outcome_of", "run_audit"]

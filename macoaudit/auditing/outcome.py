@@ -1,44 +1,31 @@
-"""What an audit comes to: pass, fail or incomplete, and the one line that says so."""
+"""What an audit comes to, as its gate decided it, on one line."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
-from macoaudit.audit_config import FailOn
-from macoaudit.results import Finding, Run, Severity, ShortcutAudit
+from macoaudit.gate import FAILING
+from macoaudit.results import Finding, GatedFinding, GateOutcome, GateRecord, Run, ShortcutAudit
 
-Outcome = Literal["pass", "fail", "incomplete"]
 _NAMED = 5
 """Classes that the line lists."""
-FAILING: Mapping[FailOn, tuple[Severity, ...]] = {
-    "high": ("high",),
-    "medium": ("high", "medium"),
-    "never": (),
-}
-"""Severities that fail an audit."""
 
 
 def summarise(
     findings: Sequence[Finding],
     audit: ShortcutAudit | None,
     *,
-    fail_on: FailOn,
     n_classes: int,
     incomplete: Sequence[str],
 ) -> dict[str, Any]:
-    """Sum up findings and coverage for the record.
+    """Sum up findings and coverage for the record; what they come to is the gate's to say.
 
     Args:
         findings: all of them.
         audit: None where the tests were not reached.
-        fail_on: least severity that fails.
         n_classes: of the network.
         incomplete: why the audit is incomplete; empty when it is not.
-
-    Returns:
-        ``verdict`` is None for an incomplete audit: that is neither a pass nor a fail.
     """
     classes = () if audit is None else audit.classes
-    failed = any(one.severity in FAILING[fail_on] for one in findings)
     return {
         **{
             f"n_{severity}": sum(one.severity == severity for one in findings)
@@ -47,18 +34,13 @@ def summarise(
         "n_classes": n_classes,
         "n_classes_with_images": sum(one.n_images > 0 for one in classes),
         "n_classes_tested": sum(one.tested and one.n_images > 0 for one in classes),
-        "fail_on": fail_on,
         "incomplete": list(incomplete),
-        "verdict": None if incomplete else "fail" if failed else "pass",
     }
 
 
-def outcome_of(run: Run) -> Outcome:
-    """Say what an audit comes to."""
-    verdict = run.summary.get("verdict")
-    if run.status != "complete" or verdict not in ("pass", "fail"):
-        return "incomplete"
-    return "fail" if verdict == "fail" else "pass"
+def outcome_of(run: Run) -> GateOutcome:
+    """Say what an audit comes to; one without a verdict was not gated, so it is no pass."""
+    return "incomplete" if run.gate is None else run.gate.outcome
 
 
 def outcome_line(run: Run) -> str:
@@ -67,18 +49,16 @@ def outcome_line(run: Run) -> str:
     Args:
         run: of ``audit``.
     """
-    outcome, summary = outcome_of(run), run.summary
-    parts = []
+    outcome, gate, summary = outcome_of(run), run.gate, run.summary
+    parts = list[str]()
     if outcome == "incomplete":
         parts += summary.get("incomplete", ())
-    fail_on: FailOn = summary.get("fail_on", "high")
-    counted = [_counted(run.findings, severity) for severity in ("high", "medium", "info")]
-    shown = [text for text in counted if text] or ["no finding"]
-    failing = FAILING[fail_on]
-    if outcome == "pass" and failing and summary.get("n_high", 0) + summary.get("n_medium", 0):
-        shown = [f"no {' or '.join(failing)} finding", *shown]
+    if gate is None:
+        parts.append("the record holds no verdict")
+    elif run.shortcuts is not None:
+        parts += _findings(gate)
     if run.shortcuts is not None:
-        parts += [*shown, *_coverage(run.shortcuts)]
+        parts += _coverage(run.shortcuts)
     without = summary.get("n_classes", 0) - summary.get("n_classes_with_images", 0)
     if run.shortcuts is not None and without > 0:
         have = "1 class of the network has" if without == 1 else f"{without} classes have"
@@ -86,12 +66,33 @@ def outcome_line(run: Run) -> str:
     return f"{outcome}: {', '.join(parts) or 'the tests were not reached'}"
 
 
-def _counted(findings: Sequence[Finding], severity: str) -> str:
-    names = [one.class_name for one in findings if one.severity == severity]
-    if not names:
+def _findings(gate: GateRecord) -> list[str]:
+    """Count findings by severity, then those that are set aside, known or gone."""
+    current = [one for one in gate.findings if one.state != "fixed"]
+    counting = [one for one in current if one.suppressed is None]
+    known = [one for one in counting if one.state == "unchanged"]
+    fixed = [one for one in gate.findings if one.state == "fixed"]
+    failing = FAILING[gate.fail_on]
+    shown = [
+        text
+        for severity in ("high", "medium", "info")
+        if (text := _counted([one for one in counting if one.severity == severity], severity))
+    ]
+    if gate.outcome == "pass" and failing and any(one.severity != "info" for one in counting):
+        news = "new or worsened " if any(one.severity in failing for one in known) else ""
+        shown.insert(0, f"no {news}{' or '.join(failing)} finding")
+    aside = [one for one in current if one.suppressed is not None]
+    for rows, word in ((known, "unchanged"), (aside, "suppressed"), (fixed, "fixed")):
+        if rows:
+            shown.append(f"{len(rows)} {word} ({_listed([one.class_name for one in rows])})")
+    return shown or ["no finding"]
+
+
+def _counted(rows: Sequence[GatedFinding], severity: str) -> str:
+    if not rows:
         return ""
-    noun = "finding" if len(names) == 1 else "findings"
-    return f"{len(names)} {severity} {noun} ({_listed(names)})"
+    noun = "finding" if len(rows) == 1 else "findings"
+    return f"{len(rows)} {severity} {noun} ({_listed([one.class_name for one in rows])})"
 
 
 def _coverage(audit: ShortcutAudit) -> list[str]:

@@ -13,6 +13,7 @@ from macoaudit.config import InvertConfig
 from macoaudit.drawing_config import TargetConfig, VisualizeConfig
 from macoaudit.environment import versions
 from macoaudit.errors import ModelError
+from macoaudit.gate import Gate
 from macoaudit.images import ImageFile, find_images
 from macoaudit.models import LoadedModel, require_classes
 from macoaudit.preparation import Setup, prepare
@@ -25,6 +26,8 @@ class AuditSetup:
     """Everything loaded once for an audit."""
 
     config: AuditConfig
+    gate: Gate
+    """What the audit is judged by; decides no number in it."""
     inversion: Setup
     """As a run of ``invert`` has it: networks, judges, spectrum, references."""
     files: tuple[ImageFile, ...]
@@ -56,22 +59,20 @@ class AuditSetup:
 
     def facts(self) -> dict[str, Any]:
         """What determines the numbers of an audit, but the bytes of its images."""
-        settings = self.config.settings()
-        del settings["fail_on"]  # decides what the run is called, and no number in it
         known = versions()
         references = self.inversion.references
         return {
             **self.inversion.facts(),
             "command": "audit",
             "libraries": {name: known.get(name) for name in ("scipy", "numpy")},
-            "audit": settings,
-            "tests": suite_settings(self.config.policy).to_json(),
+            "audit": self.config.settings(),
+            "tests": suite_settings(self.config.extent).to_json(),
             "images": [[file.relative, file.label] for file in self.files],
             "references": [[file.relative, file.label] for file in references],
         }
 
 
-def prepare_audit(config: AuditConfig) -> AuditSetup:
+def prepare_audit(config: AuditConfig, gate: Gate) -> AuditSetup:
     """Find the images and load the network, the judges and the spectrum.
 
     Raises:
@@ -85,7 +86,7 @@ def prepare_audit(config: AuditConfig) -> AuditSetup:
     files = tuple(found[position] for position in kept)
     left_out = Counter(file.label for file in found) - Counter(file.label for file in files)
     inversion = prepare(config.inversion, check=_require_two_classes)
-    return AuditSetup(config, inversion, files, left_out)
+    return AuditSetup(config, gate, inversion, files, left_out)
 
 
 def _require_two_classes(model: LoadedModel) -> None:
@@ -117,7 +118,7 @@ def class_drawing(
         precision=config.precision,
         maco=setup.config.drawing,
         spectrum=config.spectrum,
-        n_seeds=setup.config.policy.drawing_seeds,
+        n_seeds=setup.config.extent.drawing_seeds,
         seed=config.seed,
         batch_size=config.batch_size,
         judges=config.judges,

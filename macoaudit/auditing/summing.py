@@ -1,6 +1,7 @@
 """The record of an audit: everything that its stages found, and what it comes to."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from macoaudit import __version__
 from macoaudit.auditing.outcome import summarise
@@ -32,7 +33,7 @@ def audit_record(
     shortcuts: Shortcuts,
     clock: Clock,
     command_line: Sequence[str],
-    interrupted: bool,
+    stopped: str | None,
 ) -> Run:
     """Sum an audit up.
 
@@ -40,29 +41,30 @@ def audit_record(
         setup: networks and settings.
         images: records of all images, in run order.
         notes: checks that were not made.
-        trust: the trust panel; empty where the policy leaves it out.
+        trust: the trust panel; empty where the extent leaves it out.
         drawn: the pictures of classes.
         shortcuts: findings, tests and coverage; None where the tests were not reached.
         clock: wall times by stage.
         command_line: as the user typed it.
-        interrupted: whether it was interrupted.
+        stopped: why it ended before its end; None when it did not.
     """
     config, inversion = setup.config, setup.inversion
     settings = setup.settings
     findings, tests, audit = shortcuts
-    incomplete = _incomplete(setup, images, drawn, audit, interrupted)
+    incomplete = _incomplete(setup, images, drawn, audit, stopped)
     skipped = [*setup.notes, *notes, *_no_trust(setup)]
-    if interrupted:
-        skipped.append(Skipped("audit", "the run was interrupted"))
-    return Run(
+    if stopped is not None:
+        skipped.append(Skipped("audit", stopped))
+    run = Run(
         command="audit",
         status="incomplete" if incomplete else "complete",
         tool={"name": "macoaudit", "version": __version__},
         model=setup.model.record(settings.layer, inversion.activation_shape),
         config={
             **config.settings(),
+            "gate": setup.gate.policy.settings(),
             **inversion_settings(inversion),
-            "tests": suite_settings(config.policy).to_json(),
+            "tests": suite_settings(config.extent).to_json(),
         },
         images=tuple(images),
         skipped=tuple(skipped),
@@ -73,18 +75,19 @@ def audit_record(
         shortcuts=audit,
         summary={
             **summary(images),
+            "n_images_found": len(setup.files) + setup.left_out.total(),
             "n_inverted": sum(bool(image.inversions) for image in images),
             "n_pictures": len(drawn),
             **summarise(
                 findings,
                 audit,
-                fail_on=config.fail_on,
                 n_classes=setup.model.num_classes,
                 incomplete=incomplete,
             ),
         },
         volatile=volatile_facts(clock, setup.model.device, command_line),
     )
+    return replace(run, gate=setup.gate.decide(run))
 
 
 def _incomplete(
@@ -92,11 +95,11 @@ def _incomplete(
     images: Sequence[ImageAudit],
     drawn: Sequence[Visualization],
     audit: ShortcutAudit | None,
-    interrupted: bool,
+    stopped: str | None,
 ) -> list[str]:
     """Say why an audit can be neither passed nor failed; nothing when it can."""
-    if interrupted:
-        return ["the run was interrupted"]
+    if stopped is not None:
+        return [stopped]
     reasons = []
     n_bad = sum(image.status != "ok" for image in images)
     if not usable(images, setup.settings.max_bad_frac):
@@ -116,6 +119,6 @@ def _first_reason(audit: ShortcutAudit | None) -> str:
 def _no_trust(setup: AuditSetup) -> tuple[Skipped, ...]:
     if setup.settings.trust:
         return ()
-    name = setup.config.policy.name
-    reason = f"not run: the {name} policy leaves it out; --policy full runs it"
+    name = setup.config.extent.name
+    reason = f"not run: the {name} preset leaves it out; --policy standard runs it"
     return (Skipped("trust panel", reason),)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from macoaudit.audit_config import Policy
+from macoaudit.audit_config import Extent
 from macoaudit.auditing.labels import Labelled
 from macoaudit.auditing.masks import Masks
 from macoaudit.auditing.reading import Seen
@@ -18,9 +18,9 @@ from macoaudit.shortcuts.suite import SuiteSettings, Tested, shortcut_tests
 RETAINED = "retained"
 
 
-def suite_settings(policy: Policy) -> SuiteSettings:
-    """Settings of the shortcut tests under a policy: those that the benchmark was run with."""
-    return SuiteSettings(anomaly=AnomalySettings() if policy.anomaly else None)
+def suite_settings(extent: Extent) -> SuiteSettings:
+    """Settings of the shortcut tests of an extent: those that the benchmark was run with."""
+    return SuiteSettings(anomaly=AnomalySettings() if extent.anomaly else None)
 
 
 def run_tests(

@@ -74,8 +74,8 @@ class AuditWork:
         """
         self.setup, self.read, self.labelled = setup, read, labelled
         self.folder, self._clock, self._tell = folder, clock, tell
-        policy = setup.config.policy
-        chosen = stratified(labelled.classes, policy.inverted, policy.inverted_per_class)
+        extent = setup.config.extent
+        chosen = stratified(labelled.classes, extent.inverted, extent.inverted_per_class)
         self._chosen = tuple(read.good[place] for place in chosen)
         files = [image.file for image in self._chosen]
         self.inversions = InversionJob(setup.inversion, files, clock, tell)
@@ -92,15 +92,15 @@ class AuditWork:
 
     def draw(self) -> None:
         """Draw classes that have images, and compare the pictures with natural images."""
-        policy, model = self.setup.config.policy, self.setup.model
+        extent, model = self.setup.config.extent, self.setup.model
         counts = Counter(self.labelled.classes)
         classes = sorted(counts, key=lambda index: (-counts[index], index))
-        wanted = sorted(classes[: policy.classes_drawn])
+        wanted = sorted(classes[: extent.classes_drawn])
         if rest := [model.labels[index] for index in classes if index not in wanted]:
             more = ", ..." if len(rest) > _NAMED else ""
             reason = (
                 f"{len(rest)} classes are not drawn ({', '.join(rest[:_NAMED])}{more}): the "
-                f"{policy.name} policy draws the {policy.classes_drawn} with the most images"
+                f"{extent.name} preset draws the {extent.classes_drawn} with the most images"
             )
             self.skipped.append(Skipped("visualize", reason))
         places = stratified(self.labelled.classes, N_NATURAL)
@@ -168,7 +168,7 @@ class AuditWork:
             pictures=self._class_pictures(),
             masks=masks,
             seed=setup.settings.seed,
-            settings=suite_settings(setup.config.policy),
+            settings=suite_settings(setup.config.extent),
             on_test=lambda name, done, total: self._tell(
                 Progress("test", done, total, noun=f"tests ({name})")
             ),
@@ -220,10 +220,12 @@ class AuditWork:
         return [inverted.get(image.id) or self._not_inverted(image) for image in self.read.good]
 
     def _not_inverted(self, image: Seen) -> ImageAudit:
-        policy = self.setup.config.policy
+        extent = self.setup.config.extent
+        limits = (extent.inverted_per_class, "of a class"), (extent.inverted, "in all")
+        most = " and ".join(f"{count} {of}" for count, of in limits if count is not None)
         reason = (
-            f"the {policy.name} policy inverts at most {policy.inverted_per_class} of a class and "
-            f"{policy.inverted} in all, and this is none of them; it was tested all the same"
+            f"the {extent.name} preset inverts at most {most}, and this is none of them; it was "
+            "tested all the same"
         )
         return replace(image.record(), skipped=(Skipped("inversion", reason),))
 
@@ -245,14 +247,14 @@ class AuditWork:
             for item in self.read.items
         )
 
-    def record(self, command_line: Sequence[str], *, interrupted: bool = False) -> Run:
+    def record(self, command_line: Sequence[str], *, stopped: str | None = None) -> Run:
         """Sum the run up; what was not reached is said to be missing.
 
         Args:
             command_line: as the user typed it.
-            interrupted: the run is summed up because it was interrupted.
+            stopped: why the run is summed up before its end; None at its end.
         """
-        images = self.images(interrupted=interrupted)
+        images = self.images(interrupted=stopped is not None)
         return audit_record(
             self.setup,
             images,
@@ -262,5 +264,5 @@ class AuditWork:
             shortcuts=(self.findings, self.tests, self.shortcuts),
             clock=self._clock,
             command_line=command_line,
-            interrupted=interrupted,
+            stopped=stopped,
         )

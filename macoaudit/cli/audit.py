@@ -8,13 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from macoaudit.audit_config import (
-    MAX_IMAGES,
-    AuditConfig,
-    failing_severity,
-    policy,
-    policy_settings,
-)
+from macoaudit.audit_config import MAX_IMAGES, AuditConfig, extent, extent_settings
 from macoaudit.cli.console import say, to_stderr
 from macoaudit.cli.devices import choose_device, choose_precision
 from macoaudit.cli.options import (
@@ -24,7 +18,6 @@ from macoaudit.cli.options import (
     FirstSeed,
     Formats,
     MaxBad,
-    Model,
     Neighbours,
     Offline,
     Precision,
@@ -35,6 +28,7 @@ from macoaudit.cli.options import (
     Verbose,
     Weights,
 )
+from macoaudit.cli.policing import require_subject, with_options
 from macoaudit.cli.running import (
     exit_code,
     parse_batch_size,
@@ -46,35 +40,64 @@ from macoaudit.cli.running import (
     say_written,
 )
 from macoaudit.config import InvertConfig
+from macoaudit.gate import Gate, find_policy, read_baseline, utc_today
 from macoaudit.report.words import visible
 from macoaudit.results import Run
 
 
 def command(
     images: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(help="Image files, or a folder; subfolders named after classes are labels."),
-    ],
-    model: Model,
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="demo, demo-clean, an alias, a timm name, or a card (.toml); default: the "
+            "policy's.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Run folder (default: runs/audit-MODEL).")
     ] = None,
     policy_name: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--policy", help="quick: some images inverted, short runs; full: as invert does."
+            "--policy",
+            help="quick, standard, thorough, or a policy file (default: macoaudit.toml where it "
+            "is here, else quick). Options beat the file.",
         ),
-    ] = "quick",
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(help="results.json of an earlier audit: only new and worse findings fail."),
+    ] = None,
     masks: Annotated[
         Path | None,
         typer.Option(help="Object masks: a folder of PNGs at the images' own paths, object white."),
     ] = None,
     fail_on: Annotated[
-        str, typer.Option("--fail-on", help="Least severity that exits 1: high, medium, never.")
-    ] = "high",
+        str | None,
+        typer.Option(
+            "--fail-on", help="Least severity that exits 1: high (default), medium, never."
+        ),
+    ] = None,
+    exit_zero: Annotated[
+        bool, typer.Option("--exit-zero", help="Exit 0 on findings; 2 when incomplete, as ever.")
+    ] = False,
     max_images: Annotated[
-        int, typer.Option("--max-images", help="Images read and tested, from all folders alike.")
-    ] = MAX_IMAGES,
+        int | None,
+        typer.Option(
+            "--max-images",
+            help=f"Images read and tested, from all folders alike (default: {MAX_IMAGES}).",
+        ),
+    ] = None,
+    max_minutes: Annotated[
+        float | None,
+        typer.Option("--max-minutes", help="Wall time; what is not done by then is incomplete."),
+    ] = None,
     weights: Weights = None,
     layer: Annotated[
         str, typer.Option(help="Layer to invert; 'macoaudit models M' lists them.")
@@ -109,25 +132,43 @@ def command(
 ) -> int:
     """Test a network for shortcuts; exit 1 with a finding, 2 when it could not be tested."""
     formats, with_json = parse_formats(report_format)
-    size, share, chosen = parse_batch_size(batch_size), parse_share(max_bad), policy(policy_name)
-    inversion_maco, drawing_maco = policy_settings(chosen, compat=compat, steps=steps)
+    size, share = parse_batch_size(batch_size), parse_share(max_bad)
+    today = utc_today()
+    policy, policy_file = find_policy(policy_name, Path(), today)
+    policy = with_options(
+        policy,
+        images=images,
+        model=model,
+        seeds=seeds,
+        judges=judge,
+        fail_on=fail_on,
+        exit_zero=exit_zero,
+        max_images=max_images,
+        max_minutes=max_minutes,
+    )
+    if policy_file is not None and not quiet:
+        say(f"policy: {policy_file}")
+    network = require_subject(policy, policy_file)
+    known = None if baseline is None else read_baseline(baseline)
+    chosen = extent(policy.preset)
+    inversion_maco, drawing_maco = extent_settings(chosen, compat=compat, steps=steps)
     place = choose_device(device)
     config = AuditConfig(
         inversion=InvertConfig(
-            images=tuple(images),
-            model=model,
-            out=run_folder(out, "audit", model),
+            images=tuple(Path(path) for path in policy.images),
+            model=network,
+            out=run_folder(out, "audit", network),
             weights=weights,
             layer=layer,
             device=place,
             precision=choose_precision(precision, place),
             maco=inversion_maco,
             spectrum=spectrum,
-            n_seeds=chosen.n_seeds if seeds is None else seeds,
+            n_seeds=chosen.n_seeds if policy.seeds is None else policy.seeds,
             seed=seed,
             batch_size=size or (8 if place == "cpu" else 32),
             trust=chosen.trust,
-            judges=tuple(judge or ()),
+            judges=policy.judges,
             references=tuple(reference or ()),
             plausibility_k=neighbours,
             formats=formats,
@@ -136,18 +177,19 @@ def command(
             offline=offline,
             max_bad_frac=share,
         ),
-        policy=chosen,
+        extent=chosen,
         drawing=drawing_maco,
         masks=masks,
-        max_images=max_images,
-        fail_on=failing_severity(fail_on),
+        max_images=policy.budget.max_images or MAX_IMAGES,
     )
     # Slow to import, so not at the top: --help and a bad option need no torch.
     from macoaudit.auditing import run_audit
     from macoaudit.cli.progress import ProgressBar
 
     with ProgressBar(quiet) as bar:
-        run = run_audit(config, command_line=sys.argv, on_progress=bar.update)
+        run = run_audit(
+            config, gate=Gate(policy, known, today), command_line=sys.argv, on_progress=bar.update
+        )
     if with_json:
         print_record(run)
     show(run, config, quiet)

@@ -1,6 +1,6 @@
 """The ``macoaudit`` command: parses arguments, maps errors and signals to exit codes.
 
-Exit codes: 0 done, or an audit passed; 1 an audit has a finding at or above ``--fail-on``; 2 usage
+Exit codes: 0 done, or an audit passed; 1 an audit fails by its policy; 2 usage
 error, could not run, or incomplete (an audit in which nothing could be tested is that, never a
 pass); 130 and 143 after SIGINT and SIGTERM. An uncaught exception is 2, never 1.
 """
@@ -22,6 +22,7 @@ from macoaudit.cli import (
     invert,
     models,
     phase,
+    policy,
     report,
     spectrum,
     visualize,
@@ -44,6 +45,7 @@ app.command("gallery")(gallery.command)
 app.command("concepts")(concepts.command)
 app.command("spectrum")(spectrum.command)
 app.add_typer(phase.app)
+app.add_typer(policy.app)
 app.command("models")(models.command)
 app.command("report")(report.command)
 

@@ -7,7 +7,7 @@ import typer
 
 from macoaudit.cli.console import say
 from macoaudit.cli.options import Verbose
-from macoaudit.cli.running import parse_formats, print_record
+from macoaudit.cli.running import parse_formats, print_record, recorded_code
 from macoaudit.errors import UsageError
 from macoaudit.files import write_bytes
 from macoaudit.store import read_results, results_text
@@ -30,7 +30,7 @@ def command(
 ) -> int:
     """Render the report of a run folder again from its results.json.
 
-    Exits with 2 when the run is incomplete, with 1 when it is an audit that failed.
+    Exits with 2 when the run is incomplete; an audit exits as it did.
     """
     formats, with_json = parse_formats(report_format)
     if not formats and not with_json:
@@ -74,4 +74,4 @@ def command(
     if record.status != "complete":
         say("macoaudit: the run is incomplete")
         return 2
-    return 1 if record.summary.get("verdict") == "fail" else 0
+    return recorded_code(record)

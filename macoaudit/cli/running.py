@@ -109,7 +109,20 @@ def say_written(run: Run, out: Path, names: Sequence[str], *, quiet: bool) -> No
 
 
 def exit_code(run: Run) -> int:
-    """0 for a complete run with all its reports, 1 for an audit that failed, else 2."""
-    if run.status != "complete" or run.volatile.get("report_errors"):
-        return 2
-    return 1 if run.summary.get("verdict") == "fail" else 0
+    """That of the gate for an audit; 2 for any run that is incomplete or lacks a report.
+
+    A report that could not be written takes nothing from a verdict that is no pass.
+    """
+    if run.gate is not None and run.gate.exit_code:
+        return run.gate.exit_code
+    return 2 if run.volatile.get("report_errors") else recorded_code(run)
+
+
+def recorded_code(run: Run) -> int:
+    """Exit code of a record, whatever became of its reports.
+
+    An audit's is that of its gate; one that has none was not judged, which is no pass.
+    """
+    if run.gate is not None:
+        return run.gate.exit_code
+    return 2 if run.status != "complete" or run.command == "audit" else 0

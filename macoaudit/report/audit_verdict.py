@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from macoaudit.report.finding_cards import SEVERITIES, SYMBOLS, findings_in_order
 from macoaudit.report.finding_records import AuditBanner
+from macoaudit.report.gate_words import gate_incomplete, gate_level, gate_sentences, gate_status
 from macoaudit.report.records import Fact
 from macoaudit.report.trust import trust_warning
 from macoaudit.report.words import fraction_text, plural, visible
@@ -51,9 +52,9 @@ def _headline(run: Run) -> tuple[str, str]:
         if n_tested == total:
             words = f"Nothing found; {plural(total, 'class', 'classes')} tested, every one"
         level = "none"
-    if run.status != "complete":
+    if gate_incomplete(run):
         return f"Incomplete. So far: {words[0].lower()}{words[1:]}", "open"
-    return words, level
+    return gate_status(run, words), gate_level(run, level)
 
 
 def _which(run: Run) -> str:
@@ -110,7 +111,7 @@ def audit_banner(run: Run, sentences: Sequence[str]) -> AuditBanner:
     """
     status, level = _headline(run)
     explanation = _which(run)
-    if run.status != "complete" and level == "open" and run.shortcuts is not None:
+    if gate_incomplete(run) and level == "open" and run.shortcuts is not None:
         explanation = f"{explanation} The run is not whole: stages or images are missing."
     classes = () if run.shortcuts is None else run.shortcuts.classes
     n_review = sum(one.needs_review for one in run.findings)
@@ -126,7 +127,7 @@ def audit_banner(run: Run, sentences: Sequence[str]) -> AuditBanner:
         level=level,
         symbol=_symbol(run, level),
         explanation=explanation,
-        sentences=tuple(sentences),
+        sentences=(*gate_sentences(run), *sentences),
         warning=_warning(run),
         tiles=tuple(tiles),
     )

@@ -4,6 +4,7 @@ import io
 import itertools
 import re
 from dataclasses import replace
+from datetime import date
 
 import audited
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 from pypdf import PdfReader
 from runs import HOSTILE
 
+from macoaudit.gate import Policy, decide
 from macoaudit.report import html as html_module
 from macoaudit.report.audit_view import AuditView
 from macoaudit.report.effect_bar import EDGE_PX, WIDTH_PX, effect_bar
@@ -126,6 +128,26 @@ class TestVerdict:
         text = Page(render_html(bare, folder)).text()
         assert "Incomplete: nothing could be tested" in text
         assert "The run does not record that shortcuts were looked for." in text
+
+    def test_the_headline_is_the_gate_s(self, few):
+        """Equal findings, three verdicts: what fails decides, not what was found."""
+        run, today = few[0], date(2026, 5, 1)
+
+        def banner(of: Run, policy: Policy):
+            verdict = decide(of, policy, None, today)
+            return build_view(replace(of, gate=verdict), Limits(cards=9)).banner
+
+        failed = banner(run, Policy())
+        assert failed.status.startswith("Fail: 4 findings: 2 high")
+        assert (failed.level, failed.complete) == ("high", True)
+        assert "Failing: fish (high), mushroom (high)." in failed.sentences
+        passed = banner(run, Policy(fail_on="never"))
+        assert passed.status.startswith("Pass: 4 findings: 2 high")
+        assert (passed.level, passed.complete) == ("medium", True)
+        cut = banner(replace(run, summary={"incomplete": ["the time was up"]}), Policy())
+        assert cut.status.startswith("Incomplete. So far: 4 findings: 2 high")
+        assert (cut.level, cut.complete) == ("open", False)
+        assert "Incomplete: the time was up." in cut.sentences
 
     def test_a_run_cut_short_and_random_weights_are_said(self, few):
         run = replace(few[0], status="incomplete")
