@@ -54,7 +54,9 @@ def summarise(
 
 
 def outcome_of(run: Run) -> Outcome:
-    """Say what an audit comes to."""
+    """Say what an audit comes to: as its gate says, where it has one."""
+    if run.gate is not None:
+        return run.gate.outcome
     verdict = run.summary.get("verdict")
     if run.status != "complete" or verdict not in ("pass", "fail"):
         return "incomplete"

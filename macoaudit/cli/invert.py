@@ -103,7 +103,7 @@ def command(
     verbose: Verbose = False,
 ) -> int:
     """Invert each image's activations and report what the network kept."""
-    formats, with_json = parse_formats(report_format)
+    formats, printed = parse_formats(report_format, verdict=False)
     size, share, maco = parse_batch_size(batch_size), parse_share(max_bad), _maco(compat, steps)
     place = choose_device(device)
     config = InvertConfig(
@@ -138,7 +138,7 @@ def command(
 
     with ProgressBar(quiet) as bar:
         run = run_invert(config, command_line=sys.argv, on_progress=bar.update)
-    if with_json:
+    if "json" in printed:
         print_record(run)
     show(run, config, quiet)
     return exit_code(run)
