@@ -35,9 +35,9 @@ def escaped(text: str) -> str:
     """Write plain text so that Markdown shows exactly its characters.
 
     Args:
-        text: one line.
+        text: one line; spaces around it are dropped, because four of them would begin code.
     """
-    pieces = _MENTION.split(text)
+    pieces = _MENTION.split(text.strip())
     shown = "".join(
         piece.translate(_TABLE) + (_BREAK if place % 2 else "")
         for place, piece in enumerate(pieces)
