@@ -32,6 +32,7 @@ from macoaudit.cli.running import (
     parse_formats,
     parse_share,
     print_record,
+    report_names,
     run_folder,
     say_skipped,
     say_written,
@@ -176,7 +177,7 @@ def show(run: Run, config: ConceptsConfig, quiet: bool) -> None:
     if summary["n_unusable"]:
         parts.append(f"{summary['n_unusable']} images not usable")
     say(", ".join(parts))
-    names = ("results.json", *(f"report.{name}" for name in config.formats))
+    names = report_names(config.formats)
     say_written(run, config.out, names, quiet=quiet)
 
 

@@ -36,6 +36,7 @@ from macoaudit.cli.running import (
     parse_formats,
     parse_share,
     print_record,
+    report_names,
     run_folder,
     say_skipped,
     say_written,
@@ -169,7 +170,7 @@ def show(run: Run, config: InvertConfig, quiet: bool) -> None:
         say_skipped(run)
     line = f"{run.status}: {summary['n_ok']} of {summary['n_images']} images, {similarity}"
     say(line + (f", {bad} not usable" if bad else ""))
-    names = ("results.json", *(f"report.{name}" for name in config.formats))
+    names = report_names(config.formats)
     say_written(run, config.out, names, quiet=quiet)
 
 

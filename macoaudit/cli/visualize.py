@@ -38,6 +38,7 @@ from macoaudit.cli.running import (
     parse_batch_size,
     parse_formats,
     print_record,
+    report_names,
     run_folder,
     say_skipped,
     say_written,
@@ -218,7 +219,7 @@ def show(run: Run, config: VisualizeConfig, quiet: bool) -> None:
     if summary["transfer_top1_frac"] is not None:
         parts.append(f"judges' first class {100 * summary['transfer_top1_frac']:.0f} %")
     say(", ".join(parts))
-    names = ("results.json", *(f"report.{name}" for name in config.formats))
+    names = report_names(config.formats)
     say_written(run, config.out, names, quiet=quiet)
 
 

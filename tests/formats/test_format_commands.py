@@ -20,8 +20,9 @@ from macoaudit.formats import (
     verdict_line,
     verdict_of,
 )
+from macoaudit.pipeline import Clock, render_reports
 from macoaudit.results import from_json, to_json
-from macoaudit.store import results_text
+from macoaudit.store import RunFolder, results_text
 
 WRITERS = {"sarif": to_sarif, "junit": to_junit, "md": to_markdown, "annotations": to_annotations}
 
@@ -233,6 +234,26 @@ class TestReport:
             lines = capsys.readouterr().err.splitlines()
             assert any(line.startswith(f"{outcome}: ") for line in lines)
         assert (folder / "report.html").exists()
+
+
+class TestInARun:
+    """As the audit itself writes them, after its record."""
+
+    def test_the_files_are_those_that_report_writes(self, tmp_path, audit):
+        formats = ("sarif", "junit", "md")
+        clock = Clock(stages={"test": 12.5, "report": 3.0})
+        done = render_reports(audit, formats, RunFolder(tmp_path, "0"), clock)
+        assert done.volatile["stages"] != audit.volatile["stages"]
+        assert "report_errors" not in done.volatile
+        for name in formats:
+            text = (tmp_path / REPORT_FILES[name]).read_text(encoding="utf-8")
+            assert text == WRITERS[name](done)
+
+    def test_a_missing_verdict_is_a_note_and_no_lost_run(self, tmp_path):
+        done = render_reports(base(), ("sarif",), RunFolder(tmp_path, "0"), Clock())
+        (error,) = done.volatile["report_errors"]
+        assert "Run macoaudit audit" in error
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_the_exit_code_of_an_audit_is_the_gates_whatever_report_failed(kind, audit):
