@@ -323,7 +323,17 @@ def preset(name: str) -> MacoConfig:
     raise UsageError(f"--compat is {name!r}; use one of {', '.join(_PRESETS)}")
 
 
-ReportFormat = Literal["html", "pdf"]
+VerdictFormat = Literal["sarif", "junit", "md"]
+"""Short formats of an audit's verdict."""
+ReportFormat = Literal["html", "pdf"] | VerdictFormat
+REPORT_FILES: Mapping[ReportFormat, str] = {
+    "html": "report.html",
+    "pdf": "report.pdf",
+    "sarif": "report.sarif",
+    "junit": "report.junit.xml",
+    "md": "report.md",
+}
+"""Name of each format's file in the run folder."""
 
 
 def require_judges(judges: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from macoaudit import __version__
 from macoaudit.config import InvertConfig, ReportFormat
 from macoaudit.errors import ReportError, UsageError
+from macoaudit.formats import write_verdict_format
 from macoaudit.images import ImageFile, find_images
 from macoaudit.inverting import InversionJob, summary
 from macoaudit.preparation import Setup, prepare
@@ -174,6 +175,15 @@ def _no_trust(config: InvertConfig) -> tuple[Skipped, ...]:
     return (Skipped("trust panel", f"not run: turned off with {option}"),)
 
 
+def _render(run: Run, folder: Path, name: ReportFormat) -> None:
+    if name == "html":
+        write_html(run, folder)
+    elif name == "pdf":
+        write_pdf(run, folder)
+    else:
+        write_verdict_format(run, folder, name)
+
+
 def render_reports(
     run: Run, formats: Sequence[ReportFormat], folder: RunFolder, clock: Clock
 ) -> Run:
@@ -192,8 +202,8 @@ def render_reports(
     for name in formats:
         began = time.perf_counter()
         try:
-            (write_html if name == "html" else write_pdf)(run, folder.path)
-        except ReportError as error:
+            _render(run, folder.path, name)
+        except (ReportError, UsageError) as error:  # the latter: a run without a verdict
             errors.append(str(error))
         clock.timed(name, began)
     volatile = dict(run.volatile)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
+from macoaudit.config import REPORT_FILES
 from macoaudit.errors import StoreError
 from macoaudit.files import TEMPORARY_PREFIX, store_error, write_bytes
 from macoaudit.results import Run, from_json, to_json
@@ -31,8 +32,7 @@ _REPLACEABLE = (
     SITE,
     CONCEPTS,
     FINDINGS,
-    "report.html",
-    "report.pdf",
+    *REPORT_FILES.values(),
 )
 
 

@@ -37,6 +37,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("store", "judges"),
     ("preparation",),
     ("engines", "gate", "report", "measuring"),
+    ("formats",),
     ("stages",),
     ("inverting",),
     ("pipeline",),

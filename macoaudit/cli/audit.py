@@ -34,12 +34,15 @@ from macoaudit.cli.running import (
     parse_batch_size,
     parse_formats,
     parse_share,
+    print_annotations,
     print_record,
+    report_names,
     run_folder,
     say_skipped,
     say_written,
 )
 from macoaudit.config import InvertConfig
+from macoaudit.errors import UsageError
 from macoaudit.gate import Gate, find_policy, read_baseline, utc_today
 from macoaudit.report.words import visible
 from macoaudit.results import Run
@@ -131,7 +134,12 @@ def command(
     verbose: Verbose = False,
 ) -> int:
     """Test a network for shortcuts; exit 1 with a finding, 2 when it could not be tested."""
-    formats, with_json = parse_formats(report_format)
+    formats, printed = parse_formats(report_format, annotations=True)
+    if len(printed) > 1:
+        raise UsageError(
+            f"--format is {report_format!r}: json and annotations would both be printed on stdout. "
+            "Leave one of them out; macoaudit report makes the other from the run folder"
+        )
     size, share = parse_batch_size(batch_size), parse_share(max_bad)
     today = utc_today()
     policy, policy_file = find_policy(policy_name, Path(), today)
@@ -190,8 +198,10 @@ def command(
         run = run_audit(
             config, gate=Gate(policy, known, today), command_line=sys.argv, on_progress=bar.update
         )
-    if with_json:
+    if "json" in printed:
         print_record(run)
+    if "annotations" in printed:
+        print_annotations(run)
     show(run, config, quiet)
     return exit_code(run)
 
@@ -205,7 +215,7 @@ def show(run: Run, config: AuditConfig, quiet: bool) -> None:
             to_stderr().print(_table(run))
         say_skipped(run)
     settings = config.inversion
-    names = ("results.json", *(f"report.{name}" for name in settings.formats))
+    names = ("results.json", *report_names(settings.formats))
     say_written(run, settings.out, names, quiet=quiet)
     say(outcome_line(run))
 

@@ -32,6 +32,7 @@ from macoaudit.cli.running import (
     parse_formats,
     parse_share,
     print_record,
+    report_names,
     run_folder,
     say_skipped,
     say_written,
@@ -106,7 +107,7 @@ def command(
     verbose: Verbose = False,
 ) -> int:
     """Find what a class is made of to a network: concepts, their weight, their place, a picture."""
-    formats, with_json = parse_formats(report_format)
+    formats, printed = parse_formats(report_format, verdict=False)
     size, share, sides = parse_batch_size(batch_size), parse_share(max_bad), _sides(crop_sides)
     settings = drawing_settings("maco", compat, steps=steps, canvas_px=canvas)
     place = choose_device(device)
@@ -141,7 +142,7 @@ def command(
 
     with ProgressBar(quiet) as bar:
         run = run_concepts(config, command_line=sys.argv, on_progress=bar.update)
-    if with_json:
+    if "json" in printed:
         print_record(run)
     show(run, config, quiet)
     return exit_code(run)
@@ -176,7 +177,7 @@ def show(run: Run, config: ConceptsConfig, quiet: bool) -> None:
     if summary["n_unusable"]:
         parts.append(f"{summary['n_unusable']} images not usable")
     say(", ".join(parts))
-    names = ("results.json", *(f"report.{name}" for name in config.formats))
+    names = report_names(config.formats)
     say_written(run, config.out, names, quiet=quiet)
 
 

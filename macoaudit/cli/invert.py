@@ -36,6 +36,7 @@ from macoaudit.cli.running import (
     parse_formats,
     parse_share,
     print_record,
+    report_names,
     run_folder,
     say_skipped,
     say_written,
@@ -103,7 +104,7 @@ def command(
     verbose: Verbose = False,
 ) -> int:
     """Invert each image's activations and report what the network kept."""
-    formats, with_json = parse_formats(report_format)
+    formats, printed = parse_formats(report_format, verdict=False)
     size, share, maco = parse_batch_size(batch_size), parse_share(max_bad), _maco(compat, steps)
     place = choose_device(device)
     config = InvertConfig(
@@ -138,7 +139,7 @@ def command(
 
     with ProgressBar(quiet) as bar:
         run = run_invert(config, command_line=sys.argv, on_progress=bar.update)
-    if with_json:
+    if "json" in printed:
         print_record(run)
     show(run, config, quiet)
     return exit_code(run)
@@ -169,7 +170,7 @@ def show(run: Run, config: InvertConfig, quiet: bool) -> None:
         say_skipped(run)
     line = f"{run.status}: {summary['n_ok']} of {summary['n_images']} images, {similarity}"
     say(line + (f", {bad} not usable" if bad else ""))
-    names = ("results.json", *(f"report.{name}" for name in config.formats))
+    names = report_names(config.formats)
     say_written(run, config.out, names, quiet=quiet)
 
 

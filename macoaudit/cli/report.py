@@ -1,22 +1,34 @@
 """``macoaudit report``: render a run again."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from macoaudit.cli.console import say
 from macoaudit.cli.options import Verbose
-from macoaudit.cli.running import parse_formats, print_record, recorded_code
+from macoaudit.cli.running import (
+    parse_formats,
+    print_annotations,
+    print_record,
+    recorded_code,
+)
+from macoaudit.config import VerdictFormat
 from macoaudit.errors import UsageError
 from macoaudit.files import write_bytes
+from macoaudit.results import Run
 from macoaudit.store import read_results, results_text
 
 
 def command(
     run: Annotated[Path, typer.Argument(help="A run folder, or its results.json.")],
     report_format: Annotated[
-        str, typer.Option("--format", help="html, pdf, json, or several as html,pdf.")
+        str,
+        typer.Option(
+            "--format",
+            help="html, pdf, json; of an audit also sarif, junit, md and annotations (of GitHub "
+            "Actions, on stdout); several as html,pdf.",
+        ),
     ] = "html,pdf",
     output: Annotated[
         Path | None,
@@ -32,16 +44,22 @@ def command(
 
     Exits with 2 when the run is incomplete; an audit exits as it did.
     """
-    formats, with_json = parse_formats(report_format)
-    if not formats and not with_json:
+    formats, printed = parse_formats(report_format, annotations=True)
+    to_file = output is not None and output != Path("-")
+    if not formats and not printed:
         raise UsageError(f"--format is {report_format!r}; name a format: html, pdf or json")
-    if output is not None and not with_json:
+    if output is not None and "json" not in printed:
         raise UsageError(
-            f"--output {output}: only json goes there; html and pdf are written into the run "
+            f"--output {output}: only json goes there; the other reports are written into the run "
             "folder. Add --format json, or leave --output out"
         )
+    if len(printed) > 1 and not to_file:
+        raise UsageError(
+            f"--format is {report_format!r}: json and annotations would both be printed on stdout. "
+            "Name a file for json with --output, or leave one of them out"
+        )
     # Slow to import, so not at the top: --help and a bad option need no template engine.
-    from macoaudit.auditing import outcome_line
+    from macoaudit.formats import verdict_of, write_verdict_format
     from macoaudit.report.gallery_concepts import concept_sections
     from macoaudit.report.gallery_site import write_gallery
     from macoaudit.report.html import write_html
@@ -51,6 +69,9 @@ def command(
     folder = run if run.is_dir() else run.parent
     if record.command == "gallery" and "pdf" in formats:
         raise UsageError(f"{run}: is a gallery, which is a site and no PDF. Use --format html")
+    verdicts = [name for name in get_args(VerdictFormat) if name in formats]
+    if verdicts or "annotations" in printed or record.gate is not None:
+        verdict_of(record)  # refused before anything is written
     if "pdf" in formats:
         require_pdf()
     written = []
@@ -61,17 +82,26 @@ def command(
         written.append(write_html(record, folder, no_js=no_js))
     if "pdf" in formats:
         written.append(write_pdf(record, folder))
-    if with_json and output not in (None, Path("-")):
+    written += [write_verdict_format(record, folder, name) for name in verdicts]
+    if "json" in printed and output is not None and to_file:
         write_bytes(output, results_text(record).encode())
         written.append(output)
-    elif with_json:
+    elif "json" in printed:
         print_record(record)
+    if "annotations" in printed:
+        print_annotations(record)
     if not quiet:
         for path in written:
             say(str(path))
+    return _verdict(record)
+
+
+def _verdict(record: Run) -> int:
+    """Say what the run comes to, and return the exit code."""
+    from macoaudit.auditing import outcome_line
+
     if record.command == "audit":
         say(outcome_line(record))
     if record.status != "complete":
         say("macoaudit: the run is incomplete")
-        return 2
     return recorded_code(record)

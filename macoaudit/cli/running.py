@@ -3,14 +3,16 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from macoaudit.cli.console import say
-from macoaudit.config import ReportFormat
+from macoaudit.config import REPORT_FILES, ReportFormat, VerdictFormat
 from macoaudit.errors import UsageError
 from macoaudit.results import Run, skipped_checks
 from macoaudit.store import results_text
 
+Printed = Literal["json", "annotations"]
+"""Documents that go to stdout."""
 _REASONS = 40
 
 
@@ -65,17 +67,60 @@ def parse_share(text: str) -> float:
     return value
 
 
-def parse_formats(text: str) -> tuple[tuple[ReportFormat, ...], bool]:
-    """Parse ``--format`` into the reports to write and whether the record is to be printed.
+def parse_formats(
+    text: str, *, verdict: bool = True, annotations: bool = False
+) -> tuple[tuple[ReportFormat, ...], tuple[Printed, ...]]:
+    """Parse ``--format`` into the reports to write and the documents to print on stdout.
+
+    Args:
+        text: as given.
+        verdict: whether the command may have a verdict, which sarif, junit and md hold.
+        annotations: whether it can print workflow annotations, which hold the verdict too.
 
     Raises:
-        UsageError: for a format that is not html, pdf, json or none.
+        UsageError: for an unknown format, for none beside others, and for one that the command
+            cannot write.
     """
-    names = [name.strip() for name in text.split(",")]
-    if not set(names) <= {"html", "pdf", "json", "none"} or ("none" in names and len(names) > 1):
-        raise UsageError(f"--format is {text!r}; use html, pdf, json, several as html,pdf, or none")
-    reports = (name for name in dict.fromkeys(names) if name in ("html", "pdf"))
-    return tuple(cast(Literal["html", "pdf"], name) for name in reports), "json" in names
+    names = list(dict.fromkeys(name.strip() for name in text.split(",")))
+    known = {*REPORT_FILES, *get_args(Printed), "none"}
+    if not set(names) <= known or ("none" in names and len(names) > 1):
+        more = ", sarif, junit, md" * verdict + ", annotations" * annotations
+        raise UsageError(
+            f"--format is {text!r}; use html, pdf, json{more}, several as html,pdf, or none"
+        )
+    refused = [] if verdict else [name for name in names if name in get_args(VerdictFormat)]
+    refused += ["annotations"] if "annotations" in names and not annotations else []
+    if refused:
+        told = f"--format {refused[0]}: it holds the verdict of an audit, "
+        if verdict:
+            raise UsageError(f"{told}and is printed by macoaudit report RUN --format annotations")
+        raise UsageError(f"{told}and this command gives none. Use html, pdf or json")
+    files = tuple(cast(ReportFormat, name) for name in names if name in REPORT_FILES)
+    return files, tuple(cast(Printed, name) for name in names if name in get_args(Printed))
+
+
+def report_names(formats: Sequence[ReportFormat]) -> tuple[str, ...]:
+    """Name the files of a run that are worth looking at: the record, then the reports.
+
+    Args:
+        formats: of the reports.
+    """
+    return ("results.json", *(REPORT_FILES[name] for name in formats))
+
+
+def print_annotations(run: Run) -> None:
+    """Print an audit's findings as workflow commands on stdout.
+
+    Raises:
+        UsageError: when the run has no verdict.
+    """
+    # Slow to import, so not at the top: --help and a bad option need no report.
+    from macoaudit.formats import to_annotations
+
+    text = to_annotations(run)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode())  # in UTF-8 whatever the terminal has
+    sys.stdout.buffer.flush()
 
 
 def print_record(run: Run) -> None:
@@ -109,13 +154,13 @@ def say_written(run: Run, out: Path, names: Sequence[str], *, quiet: bool) -> No
 
 
 def exit_code(run: Run) -> int:
-    """That of the gate for an audit; 2 for any run that is incomplete or lacks a report.
+    """The verdict's own for an audit; 2 for any other run that is incomplete or lacks a report.
 
-    A report that could not be written takes nothing from a verdict that is no pass.
+    A report that could not be written is said, and changes no verdict.
     """
-    if run.gate is not None and run.gate.exit_code:
-        return run.gate.exit_code
-    return 2 if run.volatile.get("report_errors") else recorded_code(run)
+    if run.gate is None and run.volatile.get("report_errors"):
+        return 2
+    return recorded_code(run)
 
 
 def recorded_code(run: Run) -> int:

@@ -38,6 +38,7 @@ from macoaudit.cli.running import (
     parse_batch_size,
     parse_formats,
     print_record,
+    report_names,
     run_folder,
     say_skipped,
     say_written,
@@ -130,7 +131,7 @@ def command(
     verbose: Verbose = False,
 ) -> int:
     """Draw what drives classes, channels, neurons, tokens, heads or directions up."""
-    formats, with_json = parse_formats(report_format)
+    formats, printed = parse_formats(report_format, verdict=False)
     size = parse_batch_size(batch_size)
     targets = TargetConfig(
         logits=tuple(logits or ()),
@@ -173,14 +174,16 @@ def command(
         offline=offline,
     )
     if bench:
-        return run_bench(config, tuple(reference or ()), steps, with_json=with_json, quiet=quiet)
+        return run_bench(
+            config, tuple(reference or ()), steps, with_json="json" in printed, quiet=quiet
+        )
     # Slow to import, so not at the top: --help and a bad option need no torch.
     from macoaudit.cli.progress import ProgressBar
     from macoaudit.visualization import run_visualize
 
     with ProgressBar(quiet) as bar:
         run = run_visualize(config, command_line=sys.argv, on_progress=bar.update)
-    if with_json:
+    if "json" in printed:
         print_record(run)
     show(run, config, quiet)
     return exit_code(run)
@@ -216,7 +219,7 @@ def show(run: Run, config: VisualizeConfig, quiet: bool) -> None:
     if summary["transfer_top1_frac"] is not None:
         parts.append(f"judges' first class {100 * summary['transfer_top1_frac']:.0f} %")
     say(", ".join(parts))
-    names = ("results.json", *(f"report.{name}" for name in config.formats))
+    names = report_names(config.formats)
     say_written(run, config.out, names, quiet=quiet)
 
 
