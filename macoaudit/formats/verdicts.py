@@ -16,8 +16,7 @@ from macoaudit.results import (
 )
 
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "info")
-_CODES: Mapping[GateOutcome, tuple[int, ...]] = {"pass": (0,), "fail": (1, 0), "incomplete": (2,)}
-"""Exit codes that go with a verdict; a failed audit exits with 0 under ``--exit-zero``."""
+_CODES: Mapping[GateOutcome, int] = {"pass": 0, "fail": 1, "incomplete": 2}
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,9 @@ def verdict_of(run: Run) -> GateRecord:
             f"{plain(run.command)} is {what}. Run macoaudit audit, or use html, pdf or json"
         )
     wrong = None
-    if gate.exit_code not in _CODES[gate.outcome]:
+    policy = run.config.get("gate", {})
+    forgiven = gate.outcome == "fail" and policy.get("exit_zero") is True
+    if gate.exit_code != (0 if forgiven else _CODES[gate.outcome]):
         wrong = f"the verdict {gate.outcome} has exit code {gate.exit_code}"
     elif gate.outcome == "pass" and run.status != "complete":
         wrong = "an incomplete run passes"

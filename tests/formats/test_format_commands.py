@@ -208,6 +208,17 @@ class TestReport:
         assert captured.out == ""
         assert [path.name for path in folder.iterdir()] == ["results.json"]
 
+    def test_an_audit_that_may_fail_and_exit_with_0_says_so_in_its_policy(self):
+        record = with_findings()
+        forgiven = replace(
+            record,
+            gate=replace(record.gate, exit_code=0),
+            config={**record.config, "gate": {"exit_zero": True}},
+        )
+        assert verdict_of(forgiven).exit_code == 0
+        with pytest.raises(ReportError, match="fail has exit code 1"):
+            verdict_of(replace(forgiven, gate=record.gate))
+
     def test_an_edited_verdict_is_refused_whatever_is_asked_for(self, tmp_path, capsys):
         record = with_findings()
         written(tmp_path, replace(record, gate=replace(record.gate, exit_code=0)))
