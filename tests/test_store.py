@@ -61,6 +61,7 @@ from macoaudit.results import (
     visualizations_from_json,
     visualizations_to_json,
 )
+from macoaudit.shortcuts.records import KINDS as shortcut_kinds
 from macoaudit.store import RunFolder, digest_json, read_results
 
 KEY, OTHER = digest_json("this run"), digest_json("another run")
@@ -596,3 +597,8 @@ class TestSchema:
             place = place[step]
         place[path[-1]] = value
         assert len(self.errors(document)) > 0
+
+
+def test_the_schema_knows_every_test_of_shortcuts():
+    tests = SCHEMA["$defs"]["shortcut_test"]["properties"]["test"]["enum"]
+    assert sorted(tests) == sorted(shortcut_kinds)

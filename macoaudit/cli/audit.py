@@ -215,7 +215,7 @@ def show(run: Run, config: AuditConfig, quiet: bool) -> None:
             to_stderr().print(_table(run))
         say_skipped(run)
     settings = config.inversion
-    names = ("results.json", *report_names(settings.formats))
+    names = report_names(settings.formats)
     say_written(run, settings.out, names, quiet=quiet)
     say(outcome_line(run))
 
