@@ -14,7 +14,13 @@ import macoaudit
 from macoaudit.cli.running import exit_code, recorded_code
 from macoaudit.errors import UsageError
 from macoaudit.gate import Gate, Policy, RulePolicy, SetAside, decide, fingerprint
-from macoaudit.report.gate_words import gate_incomplete, gate_level, gate_sentences, gate_status
+from macoaudit.report.gate_words import (
+    gate_facts,
+    gate_incomplete,
+    gate_level,
+    gate_sentences,
+    gate_status,
+)
 from macoaudit.results import to_json
 from macoaudit.store import read_results
 
@@ -237,6 +243,21 @@ class TestRecord:
 
 
 class TestWords:
+    def test_a_finding_says_what_the_gate_makes_of_it(self):
+        run = gated(audit())
+        rows = {fact.name: fact.value for fact in gate_facts(run, run.findings[0])}
+        (own,) = (one for one in run.gate.findings if one.finding == run.findings[0].id)
+        assert rows["Fingerprint"] == own.fingerprint
+        assert rows["In the gate"] == f"{own.rule}: fails the audit; no baseline was given"
+        aside = SetAside(own.fingerprint, "it is the <sign>", "me", TODAY + timedelta(days=9))
+        run = gated(audit(), Policy(suppressions=(aside,)))
+        said = gate_facts(run, run.findings[0])[0].value
+        assert said.endswith(
+            "does not fail the audit; no baseline was given; suppressed: it is the <sign>"
+        )
+        # without a verdict there is nothing to say
+        assert gate_facts(audit(), audit().findings[0]) == ()
+
     def test_the_headline_says_the_outcome(self):
         failed = gated(audit())
         assert gate_status(failed, "4 findings") == "Fail: 4 findings"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from macoaudit.report.effect_bar import compared_text, effect_bar, null_text, number_text
 from macoaudit.report.finding_evidence import drawing, examples_of, regions_of
 from macoaudit.report.finding_records import FindingCard, ImageLink, TestRow
+from macoaudit.report.gate_words import gate_facts
 from macoaudit.report.pieces import Picture
 from macoaudit.report.records import Fact
 from macoaudit.report.words import DASH, fraction_text, p_text, plural, visible
@@ -178,7 +179,7 @@ def build_finding_card(
         symbol=SYMBOLS[finding.severity],
         review=review_badge(finding),
         margin=fraction_text(finding.margin),
-        words=_words(finding),
+        words=(*_words(finding), *gate_facts(run, finding)),
         regions=tuple(regions[:first]),
         more_regions=tuple(regions[first:]),
         examples=tuple(examples[:first]),

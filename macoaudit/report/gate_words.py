@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from macoaudit.report.records import Fact
 from macoaudit.report.words import visible
-from macoaudit.results import GatedFinding, GateRecord, Run, Severity
+from macoaudit.results import Finding, GatedFinding, GateRecord, Run, Severity
 
 _MAX_NAMES = 8
 _SEVERITIES: tuple[Severity, ...] = ("high", "medium", "info")
@@ -24,6 +25,30 @@ def gate_status(run: Run, words: str) -> str:
     if run.gate is None:
         return words
     return f"{run.gate.outcome.capitalize()}: {words[0].lower()}{words[1:]}"
+
+
+def gate_facts(run: Run, finding: Finding) -> tuple[Fact, ...]:
+    """Say what the gate makes of a finding, and how it is named in a suppression.
+
+    Args:
+        run: of ``audit``; one without a verdict has nothing to say.
+        finding: of this run.
+    """
+    rows = () if run.gate is None else run.gate.findings
+    own = [one for one in rows if one.finding == finding.id and one.state != "fixed"]
+    if not own:
+        return ()
+    one = own[0]
+    verdict = "fails the audit" if one.fails else "does not fail the audit"
+    parts = [verdict, one.state or "no baseline was given"]
+    if one.severity != finding.severity:
+        parts.append(f"counts as {one.severity} under the policy")
+    if one.suppressed is not None:
+        parts.append(f"suppressed: {visible(one.suppressed)}")
+    return (
+        Fact("In the gate", f"{one.rule}: {'; '.join(parts)}"),
+        Fact("Fingerprint", one.fingerprint),
+    )
 
 
 def gate_level(run: Run, level: str) -> str:
