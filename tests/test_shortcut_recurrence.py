@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import chisquare, kstest
-from torch import Tensor, nn
+from torch import Tensor
 
 from macoaudit.shortcuts import (
     Evidence,
@@ -48,7 +48,7 @@ from macoaudit.shortcuts.regions import (
     windows,
 )
 from macoaudit.shortcuts.tightening import agreeing, moved, spread_ratio
-from tests.planted import Counting, loaded, mark_mask, planted_scenes
+from tests.planted import Counting, Silent, loaded, mark_mask, planted_scenes
 
 SIDE = 32
 # No packaged value may matter here: the thresholds are calibrated elsewhere.
@@ -57,6 +57,7 @@ SETTINGS = RecurrenceSettings(
     free_gap=0.2,
     fixed_gap=0.1,
     frame_gap=0.1,
+    turned_gap=0.12,
     own_quantile=0.4,
     other_quantile=0.95,
     shift_cells=2,
@@ -625,13 +626,6 @@ def every_window(classes: Tensor, per_image: int, seed: int) -> dict[int, list[P
     return found
 
 
-class Silent(nn.Module):
-    """A network that must not be run."""
-
-    def forward(self, image: Tensor) -> Tensor:
-        raise AssertionError("the stamp test runs no network")
-
-
 SILENT = loaded(Silent(), classes=4)
 
 
@@ -715,7 +709,9 @@ def test_where_nothing_recurs_the_window_that_carries_farthest_is_shown():
         classes,
         proposals,
         generator=torch.Generator().manual_seed(0),
-        settings=replace(SETTINGS, free_gap=9.0, fixed_gap=9.0, frame_gap=9.0, n_draws=9),
+        settings=replace(
+            SETTINGS, free_gap=9.0, fixed_gap=9.0, frame_gap=9.0, turned_gap=9.0, n_draws=9
+        ),
     )
     for one in found.results:
         ranked = sorted(proposals[one.class_index], key=lambda proposal: -proposal.rise)

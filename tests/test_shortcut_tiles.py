@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 from scipy.stats import binom
-from torch import Tensor, nn
+from torch import Tensor
 
 from macoaudit.errors import UsageError
 from macoaudit.shortcuts import Evidence, NotTested, TileSettings, spectrum_recurrence
@@ -18,7 +18,7 @@ from macoaudit.shortcuts.tiles import (
     standardised,
     tile_levels,
 )
-from tests.planted import loaded
+from tests.planted import Silent, loaded
 
 SIDE = 24
 SETTINGS = TileSettings(threshold=0.2, n_draws=199)
@@ -128,13 +128,6 @@ def test_folds_hold_their_part_of_both_sides(generator):
         assert set(((found == number) & inside).sum(0).tolist()) <= {2, 3}
         assert set(((found == number) & ~inside).sum(0).tolist()) == {6}
     assert len({tuple(row) for row in found.T.tolist()}) > 40
-
-
-class Silent(nn.Module):
-    """A network that must not be run."""
-
-    def forward(self, image: Tensor) -> Tensor:
-        raise AssertionError("spectrum recurrence runs no network")
 
 
 SILENT = loaded(Silent(), classes=3, side_px=SIDE)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from macoaudit.shortcuts import NotTested, RecurrenceSettings, stamp_consistency
 from macoaudit.shortcuts.recurring import Grid, to_grid
@@ -18,7 +18,7 @@ from macoaudit.shortcuts.turning import (
     turned_pieces,
     turned_table,
 )
-from tests.planted import loaded
+from tests.planted import Silent, loaded
 
 SIDE = 28
 SETTINGS = RecurrenceSettings(
@@ -159,13 +159,6 @@ def test_the_table_names_the_rows_it_comes_from():
 def test_a_window_larger_than_an_image_is_like_nothing():
     grid = Grid(torch.zeros(2, 3, 6, 12), torch.zeros(2, 1, 6, 12))
     assert turned_concordances(grid, [0], [(0, 0, 8, 8)], 4).tolist() == [[-1.0, -1.0]]
-
-
-class Silent(nn.Module):
-    """A network that must not be run."""
-
-    def forward(self, image: Tensor) -> Tensor:
-        raise AssertionError("recurrence runs no network")
 
 
 def stamps(image_01: Tensor, classes: Tensor, settings: RecurrenceSettings = SETTINGS):

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d, grid_sample
 
 from macoaudit.shortcuts.recurring import FLOOR, Grid, Table, by_size
-from macoaudit.shortcuts.regions import Proposal, Window
+from macoaudit.shortcuts.regions import Proposal, Window, filled
 from macoaudit.shortcuts.tightening import agrees, piece, spread_of
 
 # Cells of the search's grid on a side of a cell here: turned copies are not that exact.
@@ -202,13 +202,11 @@ def turned_pieces(
     with_edge = torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
     seen = sampled(with_edge, places, turns, grid.size, centre)
     stack = seen[:, :-1].masked_fill(seen[:, -1:] < _INSIDE, torch.nan)
-    mask = piece(agrees(spread_of(stack, grid)), box) if len(images) > 1 else None
-    shown = torch.zeros(grid.size) if mask is None else mask.float()
-    if mask is None:
-        shown[box[0] : box[2], box[1] : box[3]] = 1
+    alone = len(images) < 2
+    mask = filled(grid.size, [box])[0] if alone else piece(agrees(spread_of(stack, grid)), box)
     back = [
         sampled(
-            shown[None, None],
+            mask[None, None].float(),
             torch.tensor([centre]),
             -turn[None],
             grid.size,
