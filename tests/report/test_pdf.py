@@ -106,8 +106,8 @@ def test_outline_follows_the_headings(small, reader):
     assert [title for depth, title in entries if depth == 2] == [
         "What was audited",
         "How to read this report",
-        "Images",
         "All images in a table",
+        "Images",
         "Images without a result",
         "Checks not made",
         "Limits",
