@@ -18,7 +18,7 @@ from typing import Any
 from markupsafe import Markup
 
 from macoaudit.errors import ReportError
-from macoaudit.report import pdf_child
+from macoaudit.report import epoch, pdf_child
 from macoaudit.report.files import write_atomic
 from macoaudit.report.html import Key, Shown, shown
 from macoaudit.report.pictures import Encoded, jpeg
@@ -50,8 +50,6 @@ TEMPLATES = {
 }
 SIDE_PX, SMALL_SIDE_PX = 384, 192
 """Longest side of a picture and of a small one; about 220 dots per inch in print."""
-EPOCH = "1767225600"
-"""SOURCE_DATE_EPOCH where the caller sets none (2026-01-01): equal runs give equal bytes."""
 FONTS = {"regular": "OpenSans-Regular.ttf", "semibold": "OpenSans-Semibold.ttf"}
 INSTALL = (
     "Install it with: pip install 'weasyprint>=70' and, on Debian or Ubuntu, "
@@ -86,7 +84,7 @@ def _run_child(argument: str, wall_s: float, scratch: str) -> dict[str, Any]:
     """Start the child by its path (``-P``: its own folder stays off the import path)."""
     variables = {name: os.environ[name] for name in _CHILD_VARIABLES if name in os.environ}
     variables |= {
-        "SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH", EPOCH),
+        epoch.VARIABLE: epoch.source_date_epoch(),
         "TMPDIR": scratch,
         "LC_ALL": "C.UTF-8",
         "PYTHONIOENCODING": "utf-8",
@@ -145,6 +143,7 @@ def require_pdf() -> None:
     WeasyPrint is imported in a child process, never in this one.
 
     Raises:
+        UsageError: when ``SOURCE_DATE_EPOCH`` is set to no whole number of seconds.
         ReportError: when WeasyPrint or a native library is missing; it names the cause and the
             commands that install both.
     """

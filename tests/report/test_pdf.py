@@ -10,7 +10,8 @@ import pypdf
 import pytest
 from runs import HOSTILE, make_run
 
-from macoaudit.errors import ReportError
+from macoaudit.errors import ReportError, UsageError
+from macoaudit.report import epoch
 from macoaudit.report import pdf as pdf_module
 from macoaudit.report import pdf_child
 from macoaudit.report.html import write_html
@@ -170,7 +171,23 @@ def test_child_gets_a_fixed_date_unless_the_caller_sets_one(tmp_path, monkeypatc
     require_pdf()
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
     require_pdf()
-    assert seen == [pdf_module.EPOCH, "86400"]
+    assert seen == [epoch.DEFAULT, "86400"]
+
+
+@pytest.mark.parametrize("value", ["", "-1", "1.5", "+5", " 5", "5 ", "1_0", "0x10", "now", "\u0665", "1e9",
+                                   "253402300800", "9" * 400])  # fmt: skip
+def test_a_date_that_is_no_whole_number_is_refused_before_any_work(value, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", value)
+    monkeypatch.setattr(pdf_module.subprocess, "run", None)  # nothing may be started
+    with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH is .* whole number of seconds") as info:
+        require_pdf()
+    assert len(str(info.value)) < 300
+
+
+@pytest.mark.parametrize("value", ["0", "1700000000", "253402300799"])
+def test_a_date_within_range_is_taken_as_it_is(value, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", value)
+    assert epoch.source_date_epoch() == value
 
 
 @pytest.mark.parametrize("fixture", ["hostile", "hostile_measured"])
