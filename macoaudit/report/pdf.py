@@ -238,9 +238,8 @@ def render_job(
             f"pdf: the rendering left {len(data)} bytes that are no whole PDF. "
             "The HTML report and results.json are not affected"
         )
-    return Rendered(
-        data, outcome["n_pages"], tuple(outcome["warnings"]), outcome["peak_mb"], outcome["cpu_s"]
-    )
+    known = {name: outcome[name] for name in ("n_pages", "peak_mb", "cpu_s")}
+    return Rendered(data=data, warnings=tuple(outcome["warnings"]), **known)
 
 
 def render_pdf(run: Run, folder: Path, *, limits: ChildLimits | None = None) -> Rendered:
@@ -258,17 +257,27 @@ def render_pdf(run: Run, folder: Path, *, limits: ChildLimits | None = None) -> 
         ReportError: when it cannot be rendered.
     """
     view = build_view(run, limits_for(run))
-    with tempfile.TemporaryDirectory(prefix="macoaudit-pdf-") as name:
-        scratch, assets = Path(name), dict[str, str]()
-        (scratch / "assets").mkdir()
-        pictures = _prepare_pictures(view, folder, scratch, assets)
-        templates = find_templates()
-        fonts = {
-            key: _add_asset(scratch, assets, (templates / "fonts" / file).read_bytes(), "font/ttf")
-            for key, file in FONTS.items()
-        }
-        document = render_document(view, pictures, fonts)
-        return render_job(document, scratch, assets, limits or ChildLimits())
+    try:
+        with tempfile.TemporaryDirectory(prefix="macoaudit-pdf-") as name:
+            return _render_in(view, folder, Path(name), limits or ChildLimits())
+    except OSError as error:
+        raise ReportError(
+            f"pdf: the report could not be rendered: its pictures do not fit in "
+            f"{tempfile.gettempdir()} ({error.strerror or error}). Make room there or set TMPDIR; "
+            "the HTML report and results.json are not affected"
+        ) from error
+
+
+def _render_in(view: AnyView, folder: Path, scratch: Path, limits: ChildLimits) -> Rendered:
+    assets: dict[str, str] = {}
+    (scratch / "assets").mkdir()
+    pictures = _prepare_pictures(view, folder, scratch, assets)
+    place = find_templates() / "fonts"
+    fonts = {
+        key: _add_asset(scratch, assets, (place / file).read_bytes(), "font/ttf")
+        for key, file in FONTS.items()
+    }
+    return render_job(render_document(view, pictures, fonts), scratch, assets, limits)
 
 
 def write_pdf(run: Run, folder: Path, *, limits: ChildLimits | None = None) -> Path:

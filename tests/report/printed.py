@@ -32,7 +32,9 @@ def words_off_the_page(data: bytes) -> list[str]:
     assert tool is not None
     done = subprocess.run([tool, "-bbox", "-", "-"], input=data, capture_output=True, check=True)
     found, size = [], (0.0, 0.0)
-    numbers = r'xMin="(-?[\d.]+)" yMin="(-?[\d.]+)" xMax="(-?[\d.]+)" yMax="(-?[\d.]+)">(.*?)</word>'
+    numbers = (
+        r'xMin="(-?[\d.]+)" yMin="(-?[\d.]+)" xMax="(-?[\d.]+)" yMax="(-?[\d.]+)">(.*?)</word>'
+    )
     for line in done.stdout.decode("utf-8", "replace").splitlines():
         if page := re.search(r'<page width="([\d.]+)" height="([\d.]+)"', line):
             size = float(page[1]), float(page[2])
@@ -165,7 +167,9 @@ class Tags:
                 elif operator == b"EMC":
                     artifact = 0 if artifact == depth else artifact
                     depth -= 1
-                elif operator in (b"Tj", b"TJ", b"Do", b"f", b"f*", b"S", b"B", b"sh") and not depth:
+                elif (
+                    operator in (b"Tj", b"TJ", b"Do", b"f", b"f*", b"S", b"B", b"sh") and not depth
+                ):
                     yield f"page {number + 1}: {operator!r} is neither tagged nor an artifact"
             if sorted(shown) != sorted(held[number]):
                 yield f"page {number + 1}: {len(shown)} marked, {len(held[number])} in the tree"

@@ -1,6 +1,9 @@
+import errno
 import io
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +14,8 @@ import pytest
 from runs import HOSTILE, make_run
 
 from macoaudit.errors import ReportError, UsageError
+from macoaudit.pipeline import render_reports
+from macoaudit.progress import Clock
 from macoaudit.report import epoch
 from macoaudit.report import pdf as pdf_module
 from macoaudit.report import pdf_child
@@ -26,6 +31,7 @@ from macoaudit.report.pdf import (
 )
 from macoaudit.report.view import build_view
 from macoaudit.report.words import visible
+from macoaudit.store import RunFolder
 
 PACKAGE = Path(pdf_child.__file__).resolve().parents[1]
 
@@ -266,6 +272,43 @@ def test_a_limit_leaves_the_other_files_and_says_why(tmp_path, limits, reason):
         "report.pdf",
         "results.json",
     ]
+
+
+def full(*arguments, **options):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_no_room_for_the_pictures_leaves_the_other_files(tmp_path, small, monkeypatch):
+    run, folder = small
+    (tmp_path / "report.pdf").write_bytes(b"earlier")
+    monkeypatch.setattr(pdf_module, "_add_asset", full)
+    with pytest.raises(ReportError, match=r"could not be rendered: .*No space left.* set TMPDIR"):
+        render_pdf(run, folder)
+    with pytest.raises(ReportError, match="No space left"):
+        write_pdf(run, tmp_path)
+    assert (tmp_path / "report.pdf").read_bytes() == b"earlier"
+
+
+def test_no_room_for_the_file_leaves_the_earlier_one(tmp_path, small, rendered, monkeypatch):
+    (tmp_path / "report.pdf").write_bytes(b"earlier")
+    monkeypatch.setattr(pdf_module, "render_pdf", lambda *a, **o: rendered)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ReportError, match="No space left"):
+        write_pdf(small[0], tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.pdf"]
+    assert (tmp_path / "report.pdf").read_bytes() == b"earlier"
+
+
+def test_a_failed_pdf_is_a_note_in_the_record_and_nothing_else(tmp_path, small, monkeypatch):
+    run, folder = small
+    place = RunFolder.create(tmp_path / "run", {"command": "invert"})
+    shutil.copytree(folder / "images", place.path / "images")
+    monkeypatch.setattr(pdf_module, "_add_asset", full)
+    done = render_reports(run, ("html", "pdf"), place, Clock())
+    assert [name.name for name in place.path.glob("report.*")] == ["report.html"]
+    (note,) = done.volatile["report_errors"]
+    assert "No space left" in note
+    assert replace(done, volatile={}) == replace(run, volatile={})
 
 
 def test_missing_library_is_told_before_any_work(tmp_path, small, monkeypatch):

@@ -108,5 +108,7 @@ def test_the_questions_find_faults(tmp_path):
     assert "/P in /L" in broken(lambda w: first(w, "/LI").update({name("/S"): name("/P")}))
     assert any(
         "in the tree" in fault
-        for fault in broken(lambda w: first(w, "/P").update({name("/K"): pypdf.generic.ArrayObject()}))
+        for fault in broken(
+            lambda w: first(w, "/P").update({name("/K"): pypdf.generic.ArrayObject()})
+        )
     )
