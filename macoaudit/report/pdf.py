@@ -38,8 +38,7 @@ from macoaudit.results import Retention, Run
 FILE_NAME = "report.pdf"
 LIMITS = Limits(cards=100, rows=1000, chunk=100, seeds=3, transfer=9, places=16, evidence=3)
 """A printed report shows less than the page: a card must fit on a sheet, and layout takes time."""
-MEASURED_CARDS = 40
-"""Cards with tables and drawings take two sheets each and some 10 MB of memory in layout."""
+MEASURED_CARDS = 40  # such a card takes a sheet or two, and some 10 MB of memory in layout
 AUDIT_CARDS, AUDIT_IMAGES = 80, 20
 """Beside the findings of an audit: drawings and images, and of these images."""
 TEMPLATES = {

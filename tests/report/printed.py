@@ -14,8 +14,14 @@ from collections.abc import Iterator
 import pypdf
 from pypdf.generic import ArrayObject, ContentStream, DictionaryObject, IndirectObject
 
-BLOCKS = {"/Table": {"/TR", "/THead", "/TBody", "/TFoot", "/Caption"}, "/L": {"/L", "/LI", "/Caption"},
-          "/LI": {"/Lbl", "/LBody"}, "/TR": {"/TH", "/TD"}, "/THead": {"/TR"}, "/TBody": {"/TR"}}  # fmt: skip
+BLOCKS = {
+    "/Table": {"/TR", "/THead", "/TBody", "/TFoot", "/Caption"},
+    "/L": {"/L", "/LI", "/Caption"},
+    "/LI": {"/Lbl", "/LBody"},
+    "/TR": {"/TH", "/TD"},
+    "/THead": {"/TR"},
+    "/TBody": {"/TR"},
+}
 """Elements that may hold only certain others."""
 
 

@@ -16,9 +16,8 @@ from runs import HOSTILE, make_run
 from macoaudit.errors import ReportError, UsageError
 from macoaudit.pipeline import render_reports
 from macoaudit.progress import Clock
-from macoaudit.report import epoch
+from macoaudit.report import epoch, pdf_child
 from macoaudit.report import pdf as pdf_module
-from macoaudit.report import pdf_child
 from macoaudit.report.html import write_html
 from macoaudit.report.pdf import (
     LIMITS,
@@ -161,6 +160,31 @@ def test_a_card_is_never_split(small, reader):
         assert "Reference, as the model sees it" in pages[at]
 
 
+def test_running_heads_name_report_section_and_page(small, reader):
+    view = build_view(small[0], LIMITS)
+    last = len(reader.pages)
+    for number, page in enumerate(reader.pages, start=1):
+        text = " ".join(page.extract_text().replace("\0", "").split())
+        assert f"Page {number} of {last}" in text
+        assert view.title in text
+    glossary = " ".join(reader.pages[last - 1].extract_text().replace("\0", "").split())
+    assert "Glossary" in glossary or "To reproduce this run" in glossary
+
+
+def test_a_card_longer_than_a_sheet_says_where_it_goes_on(tmp_path):
+    run = make_run(tmp_path, 2, n_seeds=3, measured=True)
+    reader = pypdf.PdfReader(io.BytesIO(render_pdf(run, tmp_path).data))
+    pages = [" ".join(p.extract_text().replace("\0", "").split()) for p in reader.pages]
+    starts = {e.title: reader.get_destination_page_number(e) for e in _flat(reader.outline)}
+    for image in run.images:
+        cued = [n for n, page in enumerate(pages) if f"{image.path} (continued)" in page]
+        begins = starts[image.path]
+        assert cued == list(range(begins + 1, begins + 1 + len(cued)))
+        judged = [n for n, page in enumerate(pages[begins:], begins) if "Judges: do they" in page]
+        assert begins == judged[0] or judged[0] in cued  # its last block is on a sheet that says so
+    assert any("(continued)" in page for page in pages)
+
+
 def test_same_run_same_bytes(small, rendered):
     assert render_pdf(*small).data == rendered.data
 
@@ -180,12 +204,16 @@ def test_child_gets_a_fixed_date_unless_the_caller_sets_one(tmp_path, monkeypatc
     assert seen == [epoch.DEFAULT, "86400"]
 
 
-@pytest.mark.parametrize("value", ["", "-1", "1.5", "+5", " 5", "5 ", "1_0", "0x10", "now", "\u0665", "1e9",
-                                   "253402300800", "9" * 400])  # fmt: skip
+NO_DATES = ("", "-1", "1.5", "+5", " 5", "5 ", "1_0", "0x10", "now", "\u0665", "1e9")
+
+
+@pytest.mark.parametrize("value", [*NO_DATES, "253402300800", "9" * 400])
 def test_a_date_that_is_no_whole_number_is_refused_before_any_work(value, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", value)
     monkeypatch.setattr(pdf_module.subprocess, "run", None)  # nothing may be started
-    with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH is .* whole number of seconds") as info:
+    with pytest.raises(
+        UsageError, match=r"SOURCE_DATE_EPOCH is .* whole number of seconds"
+    ) as info:
         require_pdf()
     assert len(str(info.value)) < 300
 
@@ -301,7 +329,7 @@ def test_no_room_for_the_file_leaves_the_earlier_one(tmp_path, small, rendered, 
 
 def test_a_failed_pdf_is_a_note_in_the_record_and_nothing_else(tmp_path, small, monkeypatch):
     run, folder = small
-    place = RunFolder.create(tmp_path / "run", {"command": "invert"})
+    place = RunFolder.open(tmp_path / "run", run_key="x")
     shutil.copytree(folder / "images", place.path / "images")
     monkeypatch.setattr(pdf_module, "_add_asset", full)
     done = render_reports(run, ("html", "pdf"), place, Clock())

@@ -16,10 +16,10 @@ from printed import Tags, text_of, words_off_the_page
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "formats"))
 
-from verdicts import OUTCOMES, outcome_run  # noqa: E402 - of the folder above
+from verdicts import OUTCOMES, outcome_run
 
-from macoaudit.report.pdf import render_pdf  # noqa: E402
-from macoaudit.report.words import visible  # noqa: E402
+from macoaudit.report.pdf import render_pdf
+from macoaudit.report.words import visible
 
 poppler = pytest.mark.skipif(
     shutil.which("pdftotext") is None, reason="poppler's pdftotext, which tells boxes, is missing"
