@@ -46,7 +46,7 @@ def gate_facts(run: Run, finding: Finding) -> tuple[Fact, ...]:
     if one.suppressed is not None:
         parts.append(f"suppressed: {visible(one.suppressed)}")
     return (
-        Fact("In the gate", f"{one.rule}: {'; '.join(parts)}"),
+        Fact("In the gate", f"{visible(one.rule)}: {'; '.join(parts)}"),
         Fact("Fingerprint", one.fingerprint),
     )
 
