@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from macoaudit.report.charts import line_chart
-from macoaudit.report.pieces import Chart, DepthRow, DepthStep, DepthView, Picture
+from macoaudit.report.charts import Chart, line_chart
+from macoaudit.report.pieces import DepthRow, DepthStep, DepthView, Picture
 from macoaudit.report.retention import attribute_name, octave, ordered
 from macoaudit.report.words import DASH, fraction_text, plural, similarity_text, visible
 from macoaudit.results import DepthPoint, ImageAudit, Retained, Skipped
