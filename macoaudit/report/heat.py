@@ -72,13 +72,13 @@ def heat_view(run: Run) -> HeatView | None:
     columns = [name for name in names if any(test.test == name for test in made)]
     if not columns:
         return None
-    classes = {test.class_index: visible(test.class_name) for test in run.tests}
+    classes = {test.class_index: visible(test.class_name) for test in reversed(run.tests)}
     cells = {
         index: tuple(
             _cell([t for t in run.tests if t.class_index == index and t.test == name])
             for name in columns
         )
-        for index in classes
+        for index in sorted(classes)
     }
     order = _worst(run, cells)
     shown = order[:MAX_ROWS]

@@ -21,6 +21,7 @@ from macoaudit.gate import Policy, decide
 from macoaudit.gate.policy import SetAside
 from macoaudit.report.gallery_site import write_gallery
 from macoaudit.report.html import render_html
+from macoaudit.report.words import DASH
 from macoaudit.results import Run, to_json
 
 CHROMIUM = next(
@@ -32,7 +33,8 @@ pytestmark = [
         CHROMIUM is None, reason="no Chromium; install one with: sh .ci/native.sh browser"
     ),
 ]
-KINDS = ("audit", "clean", "invert", "visualize", "concepts", "gallery", "class")
+RUNS = ("audit", "clean", "invert", "visualize", "concepts", "hostile")
+KINDS = (*RUNS, "gallery", "class")
 WIDTHS_PX = (1280, 420)
 TODAY = date(2026, 5, 1)
 READY = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
@@ -47,7 +49,7 @@ def gated(run: Run) -> Run:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory) -> dict[str, tuple[Run, Path]]:
+def runs(tmp_path_factory, hostile_measured) -> dict[str, tuple[Run, Path]]:
     folders = {kind: tmp_path_factory.mktemp(kind) for kind in KINDS}
     audit = make_audit(folders["audit"])
     pictures = tuple(drawn(n, f"class {n}") for n in range(3))
@@ -62,6 +64,7 @@ def runs(tmp_path_factory) -> dict[str, tuple[Run, Path]]:
         ),
         "visualize": (make(folders["visualize"], (*pictures, gone)), folders["visualize"]),
         "concepts": (make_concepts(folders["concepts"]), folders["concepts"]),
+        "hostile": hostile_measured,
         "gallery": (gallery(folders["gallery"], (*pictures, gone)), folders["gallery"]),
     }
 
@@ -76,7 +79,7 @@ def pages(runs, tmp_path_factory) -> dict[tuple[str, bool], str]:
     """Address of each page, with its script and without."""
     place = tmp_path_factory.mktemp("pages")
     found = {}
-    for kind in KINDS[:5]:
+    for kind in RUNS:
         for script in (True, False):
             path = place / f"{kind}-{script}.html"
             path.write_text(render_html(*runs[kind], no_js=not script), encoding="utf-8")
@@ -147,7 +150,7 @@ class TestEveryPage:
     @pytest.mark.parametrize("kind", KINDS)
     def test_axe_finds_no_violation(self, desk, pages, axe, kind):
         """In light and dark, wide and narrow, with the script and without."""
-        for script in (True, False) if kind in KINDS[:5] else (True,):
+        for script in (True, False) if kind in RUNS else (True,):
             page = desk.open(pages[kind, script])
             page.evaluate(axe)
             page.evaluate(READY)
@@ -155,8 +158,8 @@ class TestEveryPage:
                 page.set_viewport_size({"width": width, "height": 900})
                 page.emulate_media(color_scheme=scheme)
                 found = page.evaluate(
-                    "axe.run(document, {resultTypes: ['violations'], preload: false}).then((found) => "
-                    "found.violations.map((one) => [one.id, one.nodes.length, "
+                    "axe.run(document, {resultTypes: ['violations'], preload: false})"
+                    ".then((found) => found.violations.map((one) => [one.id, one.nodes.length, "
                     "one.nodes[0].html.slice(0, 200), one.nodes[0].failureSummary]))"
                 )
                 assert found == [], (kind, script, width, scheme)
@@ -173,7 +176,7 @@ class TestEveryPage:
         found = page.evaluate("axe.run().then((found) => found.violations.map((one) => one.id))")
         assert {"button-name", "color-contrast"} <= set(found)
 
-    @pytest.mark.parametrize("kind", KINDS[:5])
+    @pytest.mark.parametrize("kind", RUNS)
     def test_without_scripts_everything_is_legible(self, desks, pages, runs, kind):
         """The page with its script, in a browser that runs none."""
         page = desks[False].open(pages[kind, True])
@@ -198,7 +201,7 @@ class TestEveryPage:
                 assert f"{inversion.similarity:.3f}" in text
         assert desks[False].left == []
 
-    @pytest.mark.parametrize("kind", KINDS[:5])
+    @pytest.mark.parametrize("kind", RUNS)
     def test_the_policy_holds(self, desk, pages, kind, tmp_path):
         """A script, a handler, a picture and a frame that somebody put in do nothing."""
         source = Path(pages[kind, True].removeprefix("file://")).read_text()
@@ -221,8 +224,9 @@ class TestEveryPage:
     def test_keys_reach_everything_in_order_and_show_where_they_are(self, desk, pages, kind):
         page = desk.open(pages[kind, True])
         page.set_viewport_size({"width": 1280, "height": 900})
-        wanted = page.evaluate(
-            "[...document.querySelectorAll('a[href], button, input:not([type=radio]:not(:checked)), select, summary, [tabindex=\"0\"]')]"
+        wanted = page.evaluate(  # of radio buttons the keys reach one
+            '[...document.querySelectorAll(\'a[href], button, select, summary, [tabindex="0"], '
+            "input:not([type=radio]:not(:checked))')]"
             ".filter((one) => one.checkVisibility() && !one.closest('dialog')).length"
         )
         seen = []
@@ -241,7 +245,7 @@ class TestEveryPage:
         assert places == sorted(set(places))
         assert seen[0][0] == "A"  # past the contents to the report
 
-    @pytest.mark.parametrize("kind", KINDS[:5])
+    @pytest.mark.parametrize("kind", RUNS)
     def test_motion_and_print(self, desk, pages, kind):
         page = desk.open(pages[kind, True])
         assert (
@@ -285,7 +289,7 @@ class TestAudit:
 
     def test_numbers_are_read_as_they_are_written(self, page):
         """Thousands, bounds, signs and units; a dash is last both ways."""
-        texts = ["1,234", "–", "97.9 %", "< 0.001", "-0.50", "5 of 9", "0.25*", "\u2212 3"]
+        texts = ["1,234", DASH, "97.9 %", "< 0.001", "-0.50", "5 of 9", "0.25*", "\u2212 3"]
         texts[-1] = "\u22123"
         page.evaluate(
             "(texts) => [...document.querySelectorAll('table.every tbody tr')].slice(0, 8)"
@@ -300,9 +304,9 @@ class TestAudit:
         button = page.locator("table.every th", has_text="Effect").locator("button")
         up = ["\u22123", "-0.50", "< 0.001", "0.25*", "5 of 9", "97.9 %", "1,234"]
         button.click()
-        assert self.column(page, "table.every", 3) == [*up, "–"]
+        assert self.column(page, "table.every", 3) == [*up, DASH]
         button.click()
-        assert self.column(page, "table.every", 3) == [*reversed(up), "–"]
+        assert self.column(page, "table.every", 3) == [*reversed(up), DASH]
 
     def titles(self, page) -> list[str]:
         return page.locator("#findings article:visible h3").all_inner_texts()
