@@ -35,7 +35,7 @@ pytestmark = [
 ]
 RUNS = ("audit", "clean", "invert", "visualize", "concepts", "hostile")
 KINDS = (*RUNS, "gallery", "class")
-WIDTHS_PX = (1280, 420)
+LOOKS = ((1280, "light"), (420, "dark"), (1280, "dark"), (420, "light"))
 TODAY = date(2026, 5, 1)
 READY = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
 """What is folded away is looked at too."""
@@ -154,7 +154,7 @@ class TestEveryPage:
             page = desk.open(pages[kind, script])
             page.evaluate(axe)
             page.evaluate(READY)
-            for width, scheme in ((1280, "light"), (420, "dark"), (1280, "dark"), (420, "light")):
+            for width, scheme in LOOKS if script else LOOKS[:2]:
                 page.set_viewport_size({"width": width, "height": 900})
                 page.emulate_media(color_scheme=scheme)
                 found = page.evaluate(
