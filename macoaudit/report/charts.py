@@ -68,6 +68,8 @@ class Chart:
     height_px: float = 170.0
     label_px: float = 120.0
     """Room for the names right of the lines."""
+    caption: str = ""
+    """Said above the drawing."""
 
 
 @dataclass(frozen=True)

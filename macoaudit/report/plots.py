@@ -32,8 +32,8 @@ if TYPE_CHECKING:  # slow to import, and most commands draw nothing
     from matplotlib.path import Path
 
 INK, MUTED, GRID, PAPER, CROSS = "#1a1f26", "#56606b", "#d9dee4", "#ffffff", "#7d8792"
-_MAX_NAME = 30
-"""Characters of a name in a drawing; the table beside it has the whole."""
+_LETTER_PX = 6.0
+"""Of a letter, about. A name without room is cut, and the table beside the drawing has it whole."""
 _TOP_PX, _BOTTOM_PX, _LEFT_PX = 12.0, 24.0, 40.0
 _CELL_PX, _ROW_PX, _NAMES_PX, _HEAD_PX, _FOOT_PX = 74.0, 22.0, 172.0, 36.0, 46.0
 _HEAT_INK = (INK, INK, INK, INK, INK, INK, INK, PAPER)
@@ -67,9 +67,18 @@ def _settings() -> Iterator[None]:
         yield
 
 
-def _named(name: str) -> str:
-    """Cut a name to what a drawing has room for; its dollars are no formulas (parse_math)."""
-    return name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 1]}…"
+def _named(name: str, room_px: float) -> str:
+    """Cut a name to what there is room for; its dollars are no formulas (parse_math)."""
+    most = max(int(room_px / _LETTER_PX), 4)
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def _ticks(chart: Chart) -> tuple[list[float], list[str]]:
+    """Names under the axis that do not run into each other: all, or every second, third, ..."""
+    names = [_named(name, 130.0) for name in chart.x_names or ()]
+    room_px = (chart.width_px - _LEFT_PX - chart.label_px) / max(len(names), 1)
+    step = math.ceil((max(map(len, names)) + 1) * _LETTER_PX / room_px)
+    return list(chart.xs[::step]), names[::step]
 
 
 def _figure(width_px: float, height_px: float) -> "Figure":
@@ -101,7 +110,7 @@ def _set_axes(axes: "Axes", chart: Chart) -> None:
     first, last = chart.xs[0], chart.xs[-1]
     if chart.x_names is not None:
         axes.set_xlim(first - 0.08 * (last - first or 1), last + 0.04 * (last - first or 1))
-        axes.set_xticks(chart.xs, [_named(name) for name in chart.x_names])
+        axes.set_xticks(*_ticks(chart))
     else:
         axes.set_xlim(first, last)
         if chart.x_scale == "log":
@@ -149,7 +158,7 @@ def _lines(axes: "Axes", chart: Chart) -> None:
     places = spread_labels(wanted, 2.0, height_px, LABEL_GAP_PX + 1)
     for line, place in zip(chart.lines, places, strict=True):
         axes.annotate(
-            _named(line.name),
+            _named(line.name, chart.label_px - 8),
             (1.0, 1.0 - place / height_px),
             xycoords="axes fraction",
             xytext=(8, 0),
@@ -296,7 +305,7 @@ def _draw_heat(heat: HeatMap) -> "Figure":
         for up, part in enumerate(reversed(parts)):
             at = (place + 0.5, -0.25 - 0.62 * up)
             axes.text(*at, part, color=MUTED, ha="center", va="baseline")
-    names = [name if len(name) <= 24 else f"{name[:23]}…" for name in heat.rows]
+    names = [_named(name, _NAMES_PX - 20) for name in heat.rows]
     axes.set_yticks([place + 0.52 for place in range(len(names))], names)
     _cells(axes, heat)
     _key(figure, heat)
