@@ -71,6 +71,14 @@ def _sixty(one: Measured) -> bool:
     return one.kind in ("invert", "audit") and one.n_images == 60
 
 
+def _narrow(one: Measured) -> bool:
+    return one.kind != "wide"  # a thousand lines of coverage are no frame
+
+
+def _wide(one: Measured) -> bool:
+    return one.kind == "wide"
+
+
 def _any(one: Measured) -> bool:
     return True
 
@@ -80,11 +88,13 @@ BUDGETS = (
     Budget("PDF of 60 images, wall", 20.0, "s", lambda m: m.pdf_s, _sixty),
     Budget("PDF of 60 images, memory", 600.0, "MB", lambda m: m.pdf_mb, _sixty),
     Budget("page", 10.0, "MB", lambda m: m.html_bytes / MB, _any),
-    Budget("frame of a page", 60.0, "kB", lambda m: m.frame_bytes / 1e3, _any),
+    Budget("frame of a page", 60.0, "kB", lambda m: m.frame_bytes / 1e3, _narrow),
     Budget("script", 10.0, "kB", lambda m: m.js_bytes / 1e3, _any),
     Budget("largest thumbnail", 15.0, "kB", lambda m: m.thumbnail_bytes / 1e3, _any),
-    Budget("PDF of a wide audit, processor", 60.0, "s", lambda m: m.pdf_cpu_s, lambda m: True),
-    Budget("PDF, memory", 600.0, "MB", lambda m: m.pdf_mb, _any),
+    Budget(
+        "PDF of 1000 classes and 300 images, processor", 60.0, "s", lambda m: m.pdf_cpu_s, _wide
+    ),
+    Budget("PDF of 1000 classes and 300 images, memory", 1000.0, "MB", lambda m: m.pdf_mb, _wide),
 )
 
 
@@ -199,7 +209,7 @@ def verdicts(measured: list[Measured]) -> Iterator[tuple[str, bool]]:
             yield f"| {budget.name} | {budget.limit:g} {budget.unit} | not measured | |", True
             continue
         worst = max(values)
-        met = worst < budget.limit
+        met = worst <= budget.limit
         word = "met" if met else "**missed**"
         limit = f"{budget.limit:g} {budget.unit}"
         yield f"| {budget.name} | {limit} | {worst:.2f} {budget.unit} | {word} |", met

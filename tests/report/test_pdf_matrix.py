@@ -9,6 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import drawings
 import page as validator
 import pypdf
 import pytest
@@ -78,6 +79,13 @@ def test_reports_with_pictures_too(fixture, request):
     assert Tags(data).faults() == []
     if shutil.which("pdftotext"):
         assert words_off_the_page(data) == []
+
+
+def test_reports_of_drawings_too(tmp_path):
+    run = drawings.make(tmp_path, tuple(drawings.drawn(n, f"class {n}") for n in range(5)))
+    data = render_pdf(run, tmp_path).data
+    assert failures(data) == []
+    assert Tags(data).faults() == []
 
 
 def test_the_questions_find_faults(tmp_path):
