@@ -161,9 +161,11 @@ def state_counts(findings: Sequence[FindingPair]) -> dict[PairState, int]:
 
 
 def _severities(findings: Sequence[FindingPair], state: PairState) -> str:
-    """``1 high, 2 info``: of the later finding, else of the earlier one."""
+    """``1 high, 2 info``, or ``info`` where all are: of the later finding, else of the earlier."""
     called = [(pair.b or pair.a) for pair in findings if pair.state == state]
     found = Counter(one.severity for one in called if one is not None)
+    if len(found) == 1:
+        return next(iter(found))
     return ", ".join(f"{found[name]} {name}" for name in _SEVERITIES if found[name])
 
 

@@ -29,7 +29,7 @@ def pair_findings(a: Run, b: Run, *, two_networks: bool) -> tuple[FindingPair, .
             and kind of region are left.
 
     Returns:
-        Findings that are new or worse in B first.
+        What changed first, high findings before others, then what did not.
     """
     found = [_counted(run, two_networks) for run in (a, b)]
     before, left = matched(found[1], found[0])
@@ -111,11 +111,12 @@ def _margin(run: Run, name: str, index: int) -> float | None:
     return None if row is None or not row.tested else row.margin or 0.0
 
 
-def _order(pair: FindingPair) -> tuple[int, int, float, str, str]:
+def _order(pair: FindingPair) -> tuple[bool, int, int, float, str, str]:
     severities = [side.severity for side in (pair.a, pair.b) if side is not None]
     change = 0.0 if pair.difference is None else -abs(pair.difference)
     worst = min(RANK[one] for one in severities)
-    return _ORDER.index(pair.state), worst, change, pair.class_name, pair.rule
+    place = _ORDER.index(pair.state)
+    return pair.state == "unchanged", worst, place, change, pair.class_name, pair.rule
 
 
 def pair_classes(a: Run, b: Run) -> tuple[ClassPair, ...]:

@@ -70,6 +70,7 @@ def build_pair_card(
         warning=_warning(pair),
         pictures=tuple(_pictures(pair, a, b)),
         attributes=attribute_rows(pair.attributes),
+        not_measured=tuple(_not_measured(pair.attributes)),
     )
 
 
@@ -169,6 +170,24 @@ def attribute_rows(attributes: Sequence[AttributePair]) -> tuple[AttributeRow, .
     return tuple(_attribute_row(by_name[name]) for name in ordered(by_name))
 
 
+def _not_measured(attributes: Sequence[AttributePair]) -> list[str]:
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for one in attributes:
+        for letter, reason in (("A", one.reason_a), ("B", one.reason_b)):
+            if reason is not None:
+                reasons.setdefault((letter, reason), []).append(one.name)
+    return [
+        f"Not measured in {letter}: {_names(names, len(attributes))} ({visible(reason)})."
+        for (letter, reason), names in reasons.items()
+    ]
+
+
+def _names(names: Sequence[str], total: int) -> str:
+    if len(names) == total > 1:
+        return "all attributes"
+    return ", ".join(attribute_name(name) for name in ordered(names))
+
+
 def _values(one: Retained | None) -> tuple[str, str]:
     if one is None:
         return DASH, DASH
@@ -178,11 +197,6 @@ def _values(one: Retained | None) -> tuple[str, str]:
 def _attribute_row(one: AttributePair) -> AttributeRow:
     value_a, interval_a = _values(one.a)
     value_b, interval_b = _values(one.b)
-    missing = [
-        f"not measured in {letter}: {visible(reason)}"
-        for letter, reason in (("A", one.reason_a), ("B", one.reason_b))
-        if reason is not None
-    ]
     return AttributeRow(
         name=attribute_name(one.name),
         word_a=_word(one.verdict_a),
@@ -195,5 +209,4 @@ def _attribute_row(one: AttributePair) -> AttributeRow:
         bar=delta_bar(one.difference, 1.0),
         verdict=DASH if one.changed is None else "changed" if one.changed else "same",
         changed=bool(one.changed),
-        reason="; ".join(missing) or None,
     )

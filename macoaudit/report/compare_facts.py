@@ -128,7 +128,7 @@ def difference_rows(comparison: Comparison) -> tuple[tuple[DifferenceRow, ...], 
             "Nothing: network, input, versions, seeds and every setting are stated alike. Times, "
             "which differ between any two runs, are not looked at."
         )
-    note = f"{plural(len(found), 'fact')} and settings are stated differently."
+    note = f"{plural(len(found), 'fact or setting', 'facts and settings')} stated differently."
     if len(rows) < len(found):
         note += f" {len(rows):,} of {len(found):,} shown; all in compare.json."
     return rows, note

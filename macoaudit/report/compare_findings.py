@@ -15,7 +15,7 @@ from macoaudit.report.finding_cards import SYMBOLS, review_badge
 from macoaudit.report.finding_evidence import regions_of
 from macoaudit.report.records import Fact
 from macoaudit.report.words import DASH, fraction_text, plural, visible
-from macoaudit.results import Run, Visualization
+from macoaudit.results import FindingRegion, Run, Visualization
 
 MAX_REGIONS = 2
 """Of each run on a card."""
@@ -56,6 +56,7 @@ def _card(pair: FindingPair, first: Run, second: Run, anchor: str) -> FindingPai
         rule=f"{pair.rule}, {visible(pair.region)}",
         values=arrow(margin_text(pair.margin_a), margin_text(pair.margin_b)),
         sentence=_sentence(pair),
+        folded=all(one.severity == "info" for one in sides),
         halves=(_half("A", first, pair, pair.a), _half("B", second, pair, pair.b)),
     )
 
@@ -100,8 +101,10 @@ def _half(letter: Letter, run: Run, pair: FindingPair, side: FindingSide | None)
         facts.append(Fact("In its own gate", _gated(side)))
     views = regions_of(run, finding, MAX_REGIONS)
     shown = [
-        PairPicture(letter, one.overlay.path, one.overlay.caption, f"{letter}: {one.overlay.alt}")
-        for one in views[:MAX_REGIONS]
+        PairPicture(
+            letter, view.overlay.path, _region_caption(run, region), f"{letter}: {view.overlay.alt}"
+        )
+        for view, region in zip(views[:MAX_REGIONS], finding.regions, strict=False)
     ]
     note = (
         f"{len(shown)} of {plural(len(views), 'region')} shown" if len(shown) < len(views) else None
@@ -118,6 +121,11 @@ def _half(letter: Letter, run: Run, pair: FindingPair, side: FindingSide | None)
         drawing,
         undrawn,
     )
+
+
+def _region_caption(run: Run, region: FindingRegion) -> str:
+    path = next((one.path for one in run.images if one.id == region.image), region.image)
+    return f"{visible(path)}: {fraction_text(100 * region.area_frac, 1)} % of it"
 
 
 def _gated(side: FindingSide) -> str:

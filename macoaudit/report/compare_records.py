@@ -90,8 +90,6 @@ class AttributeRow:
     verdict: str
     """``changed``, ``same`` or a dash."""
     changed: bool
-    reason: str | None
-    """Why one of them is missing."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +108,8 @@ class PairCard:
     warning: str | None
     pictures: tuple[PairPicture, ...]
     attributes: tuple[AttributeRow, ...]
+    not_measured: tuple[str, ...]
+    """Why attributes lack a value, each reason once."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,8 @@ class FindingPairCard:
     values: str
     """Both margins."""
     sentence: str
+    folded: bool
+    """Whether its evidence is folded away: nothing in it is more than info."""
     halves: tuple[FindingHalf, FindingHalf]
 
 

@@ -8,8 +8,9 @@ from macoaudit.report.words import visible
 _READING = (
     Fact(
         "Difference",
-        "Always B minus A. A bar grows from its middle: to the right where B is higher, to the left "
-        "where it is lower. The thin line is the 95 % interval. Higher is not better by itself.",
+        "Always B minus A. A bar grows from its middle: to the right where B is higher, to the "
+        "left where it is lower; the thin line is the 95 % interval. Bars of one table share a "
+        "scale, but for the similarity, which has its own. Higher is not better by itself.",
     ),
     Fact(
         "Matched images",
@@ -25,9 +26,9 @@ _READING = (
     ),
     Fact(
         "Verdict on an attribute",
-        "kept, partly kept, dropped, not told apart from chance, or undetermined: the words of each "
-        "run's own report. A word can change though the interval hardly moved across a bound, so "
-        "look at both intervals.",
+        "kept, partly kept, dropped, not told apart from chance, or undetermined: the words of "
+        "each run's own report. A word can change though the interval hardly moved across a bound, "
+        "so look at both intervals.",
     ),
 )
 _READING_AUDIT = (
@@ -44,8 +45,8 @@ _READING_AUDIT = (
     ),
 )
 _LIMITS = (
-    "Inversions start from random phases. A second run of the same network with other seeds differs "
-    "too; only a difference well beyond such a pair's says something about the network.",
+    "Inversions start from random phases. A second run of the same network with other seeds "
+    "differs too; only a difference well beyond such a pair's says something about the network.",
     "A difference whose interval reaches 0 is not shown to be one, and it is not shown to be none: "
     "few images leave wide intervals.",
     "The interval is over these images. Of other images it says as much as they are like these.",

@@ -186,30 +186,39 @@ def _tiles(comparison: Comparison) -> Iterator[Fact]:
         yield Fact(
             "findings gone or weaker", f"{counts.get('fixed', 0) + counts.get('weaker', 0):,}"
         )
-        yield Fact("findings unchanged", f"{counts.get('unchanged', 0):,}")
 
 
 def _shown_note(shown: int, total: int, noun: str) -> str:
     if total == 0:
         return f"Neither run has a {noun}. A class without a finding is not proven clean."
     if shown < total:
-        told = f"{shown:,} of {plural(total, noun)} shown, what is new or worse first"
+        told = f"{shown:,} of {plural(total, noun)} shown, what changed first, by severity"
         return f"{told}; all in compare.json."
-    return f"{plural(total, noun)}, what is new or worse first."
+    return f"{plural(total, noun)}, what changed first, by severity."
 
 
 def change_rows(comparison: Comparison) -> tuple[ChangeRow, ...]:
     """List the similarity and every attribute over all common images."""
     by_name = {one.name: one for one in comparison.attributes}
-    changes = [comparison.similarity, *(by_name[name] for name in ordered(by_name))]
-    ends = [
-        abs(end)
-        for one in changes
-        for end in (one.mean_difference, one.low, one.high)
-        if end is not None
-    ]
-    reach = max(ends, default=1.0)
-    return tuple(_change_row(one, reach) for one in changes)
+    attributes = [by_name[name] for name in ordered(by_name)]
+    own, common = _reach([comparison.similarity]), _reach(attributes)
+    return (
+        _change_row(comparison.similarity, own),
+        *(_change_row(one, common) for one in attributes),
+    )
+
+
+def _reach(changes: Sequence[PairedChange]) -> float:
+    """What fills a bar: the furthest end of any interval."""
+    return max(
+        (
+            abs(end)
+            for one in changes
+            for end in (one.mean_difference, one.low, one.high)
+            if end is not None
+        ),
+        default=1.0,
+    )
 
 
 def _change_row(one: PairedChange, reach: float) -> ChangeRow:
