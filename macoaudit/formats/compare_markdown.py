@@ -1,5 +1,6 @@
 """A comparison as Markdown, for a comment or a step summary."""
 
+import re
 from collections.abc import Sequence
 
 from macoaudit.formats.markdown import MAX_BYTES, escaped
@@ -8,6 +9,9 @@ from macoaudit.report.compare_records import CompareView
 
 _FRAME_BYTES = 2_000
 """Kept for headings and for the lines that say how much was left out."""
+
+# Numbers of ours, with their signs, arrows and intervals: in a table nothing in them is structure.
+_NUMBER = re.compile(r"(?:[\d.,+% \N{MINUS SIGN}\N{EN DASH}\N{RIGHTWARDS ARROW}]|to|of)+")
 
 
 def compare_to_markdown(view: CompareView) -> str:
@@ -92,7 +96,7 @@ def _block(
         head += [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
     kept: list[str] = []
     for row in rows:
-        cells = [_cell(text) for text in row]
+        cells = [text if columns and _NUMBER.fullmatch(text) else _cell(text) for text in row]
         line = f"| {' | '.join(cells)} |" if columns else f"- {cells[0]}"
         if len(line.encode()) + 1 > left:
             break
