@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from macoaudit.comparing import Comparison, Loaded
 from macoaudit.comparing.records import Letter
-from macoaudit.report.compare_records import CompareView, FindingPairCard, PairPicture
+from macoaudit.report.compare_records import CompareView, FindingPairCard, PairCard, PairPicture
 from macoaudit.report.compare_view import (
     CompareLimits,
     build_compare_view,
@@ -30,6 +30,8 @@ from macoaudit.report.templates import environment, find_templates, read_templat
 
 FILE_NAME = "compare.html"
 PAGE_BUDGET_BYTES = 8_000_000
+_CARD_BYTES, _ATTRIBUTE_BYTES, _ROW_BYTES = 2_500, 800, 600
+"""About what a card, an attribute on it and a line of a table take beside pictures."""
 Key = tuple[Letter, str, bool]
 """Which run's picture, its path, and whether it is shown small."""
 
@@ -52,6 +54,9 @@ def _thumbnails(
     used, n_findings, n_cards = 0, 0, 0
     for card in cards_in_order(comparison, a.run, b.run):
         fresh: dict[Key, Shown] = {}
+        used += _CARD_BYTES
+        if isinstance(card, PairCard):
+            used += _ATTRIBUTE_BYTES * len(card.attributes)
         for picture in pair_pictures_of(card):
             key = picture.key
             entry = pictures.get(key) or fresh.get(key) or _thumbnail(folders, picture)
@@ -114,17 +119,19 @@ def render_compare_html(
     Raises:
         ReportError: when its templates are missing.
     """
-    pictures, limits = _thumbnails(comparison, a, b, budget_bytes - FRAME_BUDGET_BYTES)
+    n_rows = len(comparison.images) + len(comparison.only_in_one) + len(comparison.classes)
+    spent = FRAME_BUDGET_BYTES + _ROW_BYTES * n_rows
+    pictures, limits = _thumbnails(comparison, a, b, max(budget_bytes - spent, budget_bytes // 2))
     while True:
         view = build_compare_view(comparison, a.run, b.run, limits)
         page = render_compare_view(view, pictures, no_js=no_js)
         if len(page.encode("utf-8")) <= budget_bytes:
             return page
         if limits.cards:
-            limits = replace(limits, cards=limits.cards * 9 // 10)
+            limits = replace(limits, cards=limits.cards * 3 // 4)
         elif limits.rows:
-            limits = replace(limits, rows=min(limits.rows, len(comparison.images)) * 9 // 10)
+            limits = replace(limits, rows=min(limits.rows, n_rows) * 3 // 4)
         elif limits.findings:
-            limits = replace(limits, findings=limits.findings * 9 // 10)
+            limits = replace(limits, findings=limits.findings * 3 // 4)
         else:
             return page
