@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 from macoaudit.comparing import Comparison, ImagePair, PairedChange
-from macoaudit.comparing.cautions import state_counts
 from macoaudit.report.compare_cards import build_pair_card, images_of, title_of
 from macoaudit.report.compare_facts import difference_rows, record_rows, side_rows
 from macoaudit.report.compare_findings import (
@@ -23,15 +22,18 @@ from macoaudit.report.compare_records import (
     PairPicture,
     PairRow,
 )
+from macoaudit.report.compare_summary import (
+    bullets_of,
+    level_of,
+    tiles_of,
+    title_of_comparison,
+)
 from macoaudit.report.compare_texts import how_to_read, limits_of
 from macoaudit.report.compare_words import (
-    STATES,
-    arrow,
     delta_bar,
     difference_text,
     interval_words,
 )
-from macoaudit.report.records import Fact
 from macoaudit.report.retention import attribute_name, ordered
 from macoaudit.report.words import (
     DASH,
@@ -42,8 +44,6 @@ from macoaudit.report.words import (
     visible,
 )
 from macoaudit.results import Run
-
-_MAX_NAMED = 6
 
 
 @dataclass(frozen=True)
@@ -72,21 +72,21 @@ def build_compare_view(
         The view: equal comparisons give equal views.
     """
     findings = build_finding_pairs(comparison, first, second)
-    level = _level(comparison)
+    level = level_of(comparison)
     cards = tuple(islice(_cards(comparison, first, second), limits.cards))
     differences, differences_note = difference_rows(comparison)
     rows, rows_note = _rows(comparison, len(cards), limits)
     shown = findings[: limits.findings]
     return CompareView(
         tool=visible(" ".join(str(v) for _, v in sorted(comparison.b.tool.items()))),
-        title=_title(comparison),
+        title=title_of_comparison(comparison),
         subtitle=f"A: run {visible(comparison.a.folder)}. B: run {visible(comparison.b.folder)}. "
         "Differences are B minus A.",
         headline=visible(comparison.headline),
         level=level,
         symbol={"high": "▲", "medium": "▲", "info": "●", "none": "="}[level],
-        bullets=tuple(_bullets(comparison)),
-        tiles=tuple(_tiles(comparison)),
+        bullets=tuple(bullets_of(comparison)),
+        tiles=tuple(tiles_of(comparison)),
         cautions=tuple(visible(one.text) for one in comparison.cautions),
         no_caution="Both runs are complete and state the same network name, layer, input, image "
         "set, labels, settings, seeds, versions and policy.",
@@ -119,73 +119,6 @@ def _class_chunks(
 ) -> tuple[tuple[ClassRow, ...], ...]:
     rows = class_rows(comparison.classes, shown)
     return tuple(rows[at : at + limits.chunk] for at in range(0, len(rows), limits.chunk))
-
-
-def _title(comparison: Comparison) -> str:
-    a, b = visible(comparison.a.model.name), visible(comparison.b.model.name)
-    kind = {"audit": "audits", "invert": "inversions"}[comparison.command]
-    if comparison.relation == "two networks":
-        return f"{a} against {b}: two {kind} compared"
-    return f"{a}: two {kind} compared"
-
-
-def _level(comparison: Comparison) -> str:
-    """Of the banner: that of the worst finding that is new or worse in B."""
-    grown = [
-        one.b.severity
-        for one in comparison.findings
-        if one.b is not None and one.state in ("new", "worsened", "not tested in A")
-    ]
-    order = ("high", "medium", "info")
-    return next((name for name in order if name in grown), "none")
-
-
-def _bullets(comparison: Comparison) -> Iterator[str]:
-    """What the headline counts, by name."""
-    for state, (_, words, _) in STATES.items():
-        found = [one for one in comparison.findings if one.state == state]
-        named = []
-        for one in found[:_MAX_NAMED]:
-            side = one.b or one.a
-            severity = "" if side is None else f"{side.severity}, "
-            margins = arrow(_margin(one.margin_a), _margin(one.margin_b))
-            named.append(f"{visible(one.class_name)} ({severity}margin {margins})")
-        if found:
-            more = f" and {len(found) - _MAX_NAMED:,} more" if len(found) > _MAX_NAMED else ""
-            yield f"{words[0].upper()}{words[1:]}: {', '.join(named)}{more}"
-    gates = (comparison.a.gate, comparison.b.gate)
-    if comparison.command == "audit":
-        told = ["not judged" if one is None else one.outcome.upper() for one in gates]
-        yield f"Verdicts by their own policies: {told[0]} in A, {told[1]} in B"
-    if comparison.similarity.p_value is not None:
-        yield (
-            f"Similarity: p {p_text(comparison.similarity.p_value)} "
-            f"({comparison.similarity.test}, n = {comparison.similarity.n_changed:,})"
-        )
-    elif comparison.similarity.reason is not None:
-        yield f"Similarity: no test ({comparison.similarity.reason})"
-
-
-def _margin(value: float | None) -> str:
-    """Print a margin, or say that there is none."""
-    return "not tested" if value is None else f"{value:.2f}"
-
-
-def _tiles(comparison: Comparison) -> Iterator[Fact]:
-    counts = state_counts(comparison.findings)
-    yield Fact("common images", f"{len(comparison.images):,}")
-    yield Fact("inverted in both", f"{comparison.similarity.n:,}")
-    if comparison.n_predictions:
-        name = "predicted classes changed"
-        yield Fact(name, f"{comparison.n_predictions_changed:,} of {comparison.n_predictions:,}")
-    if comparison.n_verdicts:
-        name = "verdicts on retention changed"
-        yield Fact(name, f"{comparison.n_verdicts_changed:,} of {comparison.n_verdicts:,}")
-    if comparison.command == "audit":
-        yield Fact("findings new or worse", f"{counts.get('new', 0) + counts.get('worsened', 0):,}")
-        yield Fact(
-            "findings gone or weaker", f"{counts.get('fixed', 0) + counts.get('weaker', 0):,}"
-        )
 
 
 def _shown_note(shown: int, total: int, noun: str) -> str:
