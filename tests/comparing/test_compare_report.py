@@ -141,6 +141,10 @@ class TestPage:
         ids = [e.get("id") for e in page.root.iter() if e.get("id")]
         assert len(ids) == len(set(ids))
         assert {a.get("href")[1:] for a in page.all("a")} <= set(ids)
+        # what a screen reader lists of regions is told apart
+        named = [page.text(page.by_id(e.get("aria-labelledby"))) for e in page.all("section")]
+        named += [e.get("aria-label") for e in page.root.iter() if e.get("role") == "region"]
+        assert len(named) == len(set(named))
 
     def test_without_script_everything_is_in_the_text(self, pair):
         source = render_compare_html(*pair, no_js=True)
