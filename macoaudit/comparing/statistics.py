@@ -12,6 +12,8 @@ MIN_PAIRS = 6
 2 / 2^5 = 0.0625, so that nothing could ever be found."""
 N_RESAMPLES = 9_999
 SEED = 0
+TEST_PREFIX = "Wilcoxon signed-rank, "
+"""Begins the name of every test; what follows is how its p-value was had."""
 _EXACT_N = 50
 """Up to this many differences without ties the exact distribution is used."""
 _EXACT_TIED_N = 13
@@ -94,7 +96,7 @@ def signed_rank(differences: Sequence[float]) -> Tested:
         how, method = "normal approximation", "asymptotic"
     found = stats.wilcoxon(changed, zero_method="wilcox", correction=False, method=method)
     p = min(1.0, float(found.pvalue))
-    return Tested(n, f"Wilcoxon signed-rank, {how}", float(found.statistic), p, None)
+    return Tested(n, f"{TEST_PREFIX}{how}", float(found.statistic), p, None)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from macoaudit.comparing import Comparison, ImagePair, PairedChange
+from macoaudit.comparing.statistics import TEST_PREFIX
 from macoaudit.report.compare_cards import build_pair_card, images_of, title_of
 from macoaudit.report.compare_facts import difference_rows, record_rows, side_rows
 from macoaudit.report.compare_findings import (
@@ -166,7 +167,9 @@ def _change_row(one: PairedChange, reach: float) -> ChangeRow:
         bar=delta_bar(one.mean_difference, reach, one.low, one.high),
         p=DASH if one.p_value is None else p_text(one.p_value),
         adjusted_p=DASH if one.adjusted_p is None else p_text(one.adjusted_p),
-        test=visible(one.test if one.test is not None else f"no test: {one.reason}"),
+        test=visible(
+            f"no test: {one.reason}" if one.test is None else one.test.removeprefix(TEST_PREFIX)
+        ),
     )
 
 
