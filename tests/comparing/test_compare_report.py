@@ -238,6 +238,7 @@ class TestBudgets:
         assert len(page.encode()) <= FRAME_BUDGET_BYTES + 30_000
 
     @pytest.mark.slow
+    @pytest.mark.timeout(900)
     def test_five_thousand_images(self):
         many = [
             replace(image, id=f"{image.id}-{n}", path=f"{n}/{image.path}", sha256=None)
