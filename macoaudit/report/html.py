@@ -1,13 +1,12 @@
 """A run as one HTML file: no network, works from disk, readable without its script."""
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from markupsafe import Markup
 
+from macoaudit.report.csp import content_policy
 from macoaudit.report.files import write_atomic
 from macoaudit.report.pictures import Encoded, Missing, thumbnail
 from macoaudit.report.pieces import Picture
@@ -120,20 +119,6 @@ def _thumbnails(run: Run, folder: Path, budget_bytes: int) -> _Thumbnails:
     return found
 
 
-def _policy(script: str) -> str:
-    parts = [
-        "default-src 'none'",
-        "img-src data:",
-        "style-src 'unsafe-inline'",
-        "base-uri 'none'",
-        "form-action 'none'",
-    ]
-    if script:
-        digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-        parts.append(f"script-src 'sha256-{digest}'")
-    return "; ".join(parts)
-
-
 def render_view(view: AnyView, pictures: Mapping[Key, Shown], *, no_js: bool = False) -> str:
     """Render a view to a page.
 
@@ -150,7 +135,7 @@ def render_view(view: AnyView, pictures: Mapping[Key, Shown], *, no_js: bool = F
     return template.render(
         view=view,
         pictures=pictures,
-        policy=_policy(script),
+        policy=content_policy(script),
         style=Markup(read_template_file("report.css")),
         script=Markup(script),
     )
