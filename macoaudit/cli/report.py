@@ -44,19 +44,14 @@ def command(
 
     Exits with 2 when the run is incomplete; an audit exits as it did.
     """
-    formats, printed = parse_formats(report_format, annotations=True)
     to_file = output is not None and output != Path("-")
+    formats, printed = parse_formats(report_format, annotations=True, json_to_file=to_file)
     if not formats and not printed:
         raise UsageError(f"--format is {report_format!r}; name a format: html, pdf or json")
     if output is not None and "json" not in printed:
         raise UsageError(
             f"--output {output}: only json goes there; the other reports are written into the run "
             "folder. Add --format json, or leave --output out"
-        )
-    if len(printed) > 1 and not to_file:
-        raise UsageError(
-            f"--format is {report_format!r}: json and annotations would both be printed on stdout. "
-            "Name a file for json with --output, or leave one of them out"
         )
     # Slow to import, so not at the top: --help and a bad option need no template engine.
     from macoaudit.formats import verdict_of, write_verdict_format
