@@ -5,11 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from macoaudit.audit_config import MAX_IMAGES, AuditConfig
-from macoaudit.cli.console import say, to_stderr, to_stdout
+from macoaudit.audit_config import MAX_IMAGES
+from macoaudit.cli.console import say, to_stdout
 from macoaudit.cli.devices import choose_device, choose_precision
 from macoaudit.cli.options import (
     AllowPickle,
@@ -32,12 +30,9 @@ from macoaudit.cli.running import (
     print_record,
     report_names,
     run_folder,
-    say_skipped,
-    say_written,
 )
+from macoaudit.cli.verdict import say_audit
 from macoaudit.gate import Gate, find_policy, read_baseline, utc_today
-from macoaudit.report.words import visible
-from macoaudit.results import Run
 
 
 def command(
@@ -214,38 +209,6 @@ def command(
         print_record(run)
     if "annotations" in printed:
         print_annotations(run)
-    show(run, config, quiet)
-    return exit_code(run)
-
-
-def show(run: Run, config: AuditConfig, quiet: bool) -> None:
-    """Print findings and the paths written, then the verdict, on stderr; with quiet that alone."""
-    from macoaudit.auditing import outcome_line
-
-    if not quiet:
-        if run.findings:
-            to_stderr().print(_table(run))
-        say_skipped(run)
     settings = config.inversion
-    names = report_names(settings.formats)
-    say_written(run, settings.out, names, quiet=quiet)
-    say(outcome_line(run))
-
-
-def _table(run: Run) -> Table:
-    table = Table(title=None, pad_edge=False)
-    table.add_column("severity")
-    table.add_column("class")
-    table.add_column("tests")
-    table.add_column("margin", justify="right")
-    table.add_column("what was seen", overflow="fold")
-    for one in run.findings:
-        severity = one.severity + (", needs review" if one.needs_review else "")
-        table.add_row(
-            severity,
-            Text(visible(one.class_name)),
-            Text(", ".join(one.tests)),
-            f"{one.margin:.2f}",
-            Text(visible(one.seen)),
-        )
-    return table
+    say_audit(run, settings.out, report_names(settings.formats), quiet=quiet)
+    return exit_code(run)

@@ -5,7 +5,7 @@ from typing import Annotated, get_args
 
 import typer
 
-from macoaudit.cli.console import say
+from macoaudit.cli.console import say, shown_path
 from macoaudit.cli.options import Verbose
 from macoaudit.cli.running import (
     parse_formats,
@@ -13,10 +13,10 @@ from macoaudit.cli.running import (
     print_record,
     recorded_code,
 )
+from macoaudit.cli.verdict import say_verdict
 from macoaudit.config import VerdictFormat
 from macoaudit.errors import UsageError
 from macoaudit.files import write_bytes
-from macoaudit.results import Run
 from macoaudit.store import read_results, results_text
 
 
@@ -87,16 +87,9 @@ def command(
         print_annotations(record)
     if not quiet:
         for path in written:
-            say(str(path))
-    return _verdict(record)
-
-
-def _verdict(record: Run) -> int:
-    """Say what the run comes to, and return the exit code."""
-    from macoaudit.auditing import outcome_line
-
+            say(shown_path(path))
     if record.command == "audit":
-        say(outcome_line(record))
-    if record.status != "complete":
+        say_verdict(record, quiet=quiet)
+    elif record.status != "complete":
         say("macoaudit: the run is incomplete")
     return recorded_code(record)

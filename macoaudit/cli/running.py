@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from macoaudit.cli.console import say
+from macoaudit.cli.console import say, say_item, shown_path
 from macoaudit.config import REPORT_FILES, ReportFormat, VerdictFormat
 from macoaudit.errors import UsageError
 from macoaudit.results import Run, skipped_checks
@@ -144,9 +144,9 @@ def say_skipped(run: Run) -> None:
         return
     say("1 check was skipped:" if total == 1 else f"{total} checks were skipped:")
     for item, count in list(skipped.items())[:_REASONS]:
-        say(f"  {item.check}: {item.reason}" + (f" ({count} times)" if count > 1 else ""))
+        say_item(f"{item.check}: {item.reason}" + (f" ({count} times)" if count > 1 else ""))
     if len(skipped) > _REASONS:
-        say(f"  ... {len(skipped) - _REASONS} more reasons in results.json")
+        say_item(f"... {len(skipped) - _REASONS} more reasons in results.json")
 
 
 def say_written(run: Run, out: Path, names: Sequence[str], *, quiet: bool) -> None:
@@ -157,7 +157,7 @@ def say_written(run: Run, out: Path, names: Sequence[str], *, quiet: bool) -> No
         return
     for name in names:
         if (out / name).exists():
-            say(str(out / name))
+            say(shown_path(out / name))
 
 
 def exit_code(run: Run) -> int:
