@@ -179,7 +179,10 @@ def command(
     if policy_file is not None and not quiet:
         say(f"policy: {policy_file}")
     network = require_subject(policy, policy_file)
-    known = None if policy.baseline is None else read_baseline(Path(policy.baseline))
+    named = "--baseline" if baseline is not None else f"policy {policy_file}: baseline"
+    known = (
+        None if policy.baseline is None else read_baseline(Path(policy.baseline), argument=named)
+    )
     place = choose_device(device)
     call = Call(
         out=run_folder(out, "audit", network),

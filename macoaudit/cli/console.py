@@ -1,6 +1,7 @@
 """What the terminal shows: messages on stderr, documents on stdout."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -44,10 +45,12 @@ def _free(terminal: bool) -> int | None:
 
 
 def _columns() -> int | None:
-    """The width that the user set; None where there is none that can be."""
-    text = os.environ.get("COLUMNS", "")
+    """The width that the user set; None where none was."""
+    text = os.environ.get("COLUMNS")
+    if text is None:
+        return None
     columns = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
-    return min(columns, _MOST_COLUMNS) or None
+    return min(columns, _MOST_COLUMNS) or shutil.get_terminal_size().columns
 
 
 def say(message: str) -> None:
