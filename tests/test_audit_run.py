@@ -327,7 +327,7 @@ class TestExitCodes:
         text = (
             'schema_version = 1\nmodel = "net.toml"\nimages = "few"\nmasks = "masks"\n'
             'seeds = 1\nseed = 7\nsteps = 6\njudges = ["none"]\nmax_bad = 0\noffline = true\n'
-            "neighbours = 2\n[budget]\nmax_images = 20\n"
+            "neighbours = 2\n[budget]\nmax_images = 6\n"
         )
         (here / "macoaudit.toml").write_text(text)
         options = ["--out", "run", "--format", "none", "--device", "cpu"]
