@@ -323,26 +323,26 @@ class TestExitCodes:
         assert not (here / "other").exists()
 
     def test_a_policy_file_says_what_options_could(self, here, capsys):
-        write_object_masks(here / "masks", write_scenes(here / "few", 2))
+        write_object_masks(here / "masks", write_scenes(here / "few", 3))
         text = (
             'schema_version = 1\nmodel = "net.toml"\nimages = "few"\nmasks = "masks"\n'
             'seeds = 1\nseed = 7\nsteps = 6\njudges = ["none"]\nmax_bad = 0\noffline = true\n'
-            "neighbours = 2\n[budget]\nmax_images = 6\n"
+            "neighbours = 2\n[budget]\nmax_images = 8\n"
         )
         (here / "macoaudit.toml").write_text(text)
         options = ["--out", "run", "--format", "none", "--device", "cpu"]
         assert run(["audit", *options]) == 1
         first = read_whole(here / "run")
         config = first.config
-        assert (config["seeds"], config["masks"], config["max_images"]) == ([7], "masks", 6)
+        assert (config["seeds"], config["masks"], config["max_images"]) == ([7], "masks", 8)
         assert (config["maco"]["n_steps"], config["plausibility_k"]) == (6, 2)
         assert config["gate"]["overrides"] == []
-        assert first.shortcuts.with_masks == 6
+        assert first.shortcuts.with_masks == 8
         # an option beats the file, and is told where people look
-        more = ["--seed", "8", "--max-images", "8", "--fail-on", "never", "--out", "other"]
+        more = ["--seed", "8", "--max-images", "12", "--fail-on", "never", "--out", "other"]
         assert run(["audit", *options, *more]) == 0
         second = read_whole(here / "other")
-        assert (second.config["seeds"], second.config["max_images"]) == ([8], 8)
+        assert (second.config["seeds"], second.config["max_images"]) == ([8], 12)
         assert second.config["gate"]["overrides"] == ["budget.max_images", "fail_on", "seed"]
         note = "The command line sets budget.max_images, fail_on, seed, whatever the policy"
         assert [one for one in second.gate.notes if one.startswith(note)]
@@ -350,8 +350,8 @@ class TestExitCodes:
         # two images that cannot be used are too many for 0 %, and one always is tolerated
         for name in ("red", "blue"):
             (here / "few" / name / f"{name}-0.png").write_bytes(b"no image")
-        assert run(["audit", *options, "--max-images", "8", "--out", "third"]) == 2
-        assert "2 of 8 images are not usable" in capsys.readouterr().err.splitlines()[-1]
+        assert run(["audit", *options, "--max-images", "12", "--out", "third"]) == 2
+        assert "2 of 12 images are not usable" in capsys.readouterr().err.splitlines()[-1]
 
     def test_a_baseline_in_the_policy(self, here, capsys):
         text = 'schema_version = 1\nmodel = "net.toml"\nimages = "photos"\n'

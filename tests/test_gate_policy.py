@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 import tomllib
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -398,6 +398,16 @@ class TestFingerprints:
         assert rule_of(last) == "shortcut/property"
         assert region_kind(last, "shortcut/property", run.tests) == "saturation"
         assert region_kind(last, "shortcut/spectrum", run.tests) == "everywhere"
+
+    def test_a_property_is_the_one_that_was_flagged(self):
+        one = replace(audited.finding(3), tests=("property",))
+        flagged = audited.made("property", 3, 0.5, 0.003, "saturation")
+        passed = audited.made("property", 3, 0.0, 0.9, "brightness")
+        other = audited.made("property", 2, 0.5, 0.003, "sharpness")
+        assert (flagged.outcome, passed.outcome) == ("flagged", "passed")
+        for tests in ([flagged, passed, other], [passed, other, flagged]):
+            assert region_kind(one, "shortcut/property", tests) == "saturation"
+        assert region_kind(one, "shortcut/property", [passed]) == "property"
 
     def test_no_name_can_be_taken_for_another(self):
         names = ['a","b', "a", "b", '"', "\n", "\ud800", "e\u0301", "\u00e9", ""]
