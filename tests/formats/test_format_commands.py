@@ -124,7 +124,7 @@ def test_the_line_counts_by_what_becomes_of_findings():
 class TestParsing:
     def test_files_and_documents_are_told_apart(self):
         text = "sarif, junit,md,annotations,json,html,pdf,html"
-        files, printed = parse_formats(text, annotations=True)
+        files, printed = parse_formats(text, annotations=True, json_to_file=True)
         assert files == ("sarif", "junit", "md", "html", "pdf")
         assert printed == ("annotations", "json")
         assert parse_formats("none") == ((), ())
@@ -149,6 +149,7 @@ class TestParsing:
             ("html,sarif", {"verdict": False}, "sarif: it holds the verdict of an audit"),
             ("annotations", {"verdict": False}, "annotations: it holds the verdict"),
             ("annotations", {}, "printed by macoaudit report RUN --format annotations"),
+            ("json,md,annotations", {"annotations": True}, "would both be printed on stdout"),
         ],
     )
     def test_what_cannot_be_had_is_refused(self, text, options, said):
