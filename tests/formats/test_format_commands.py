@@ -219,6 +219,12 @@ class TestReport:
         assert verdict_of(forgiven).exit_code == 0
         with pytest.raises(ReportError, match="fail has exit code 1"):
             verdict_of(replace(forgiven, gate=record.gate))
+        open_one = outcome_run("incomplete")  # which no option forgives
+        open_one = replace(
+            open_one, gate=replace(open_one.gate, exit_code=0), config=forgiven.config
+        )
+        with pytest.raises(ReportError, match="incomplete has exit code 0"):
+            verdict_of(open_one)
 
     def test_an_edited_verdict_is_refused_whatever_is_asked_for(self, tmp_path, capsys):
         record = with_findings()
