@@ -1,5 +1,6 @@
 """The heat table of an audit: how near every class came in every test, the worst classes first."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -73,11 +74,11 @@ def heat_view(run: Run) -> HeatView | None:
     if not columns:
         return None
     classes = {test.class_index: visible(test.class_name) for test in reversed(run.tests)}
+    by_cell: dict[tuple[int, str], list[ShortcutTest]] = defaultdict(list)
+    for test in run.tests:
+        by_cell[test.class_index, test.test].append(test)
     cells = {
-        index: tuple(
-            _cell([t for t in run.tests if t.class_index == index and t.test == name])
-            for name in columns
-        )
+        index: tuple(_cell(by_cell.get((index, name), ())) for name in columns)
         for index in sorted(classes)
     }
     order = _worst(run, cells)

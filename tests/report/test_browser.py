@@ -17,8 +17,10 @@ from runs import make_run
 from test_concept_report import make as make_concepts
 from test_gallery_site import gallery
 
+from macoaudit.comparing import Loaded, compare
 from macoaudit.gate import Policy, decide
 from macoaudit.gate.policy import SetAside
+from macoaudit.report.compare_html import render_compare_html
 from macoaudit.report.gallery_site import write_gallery
 from macoaudit.report.html import render_html
 from macoaudit.report.words import DASH
@@ -34,7 +36,7 @@ pytestmark = [
     ),
 ]
 RUNS = ("audit", "clean", "invert", "visualize", "concepts", "hostile")
-KINDS = (*RUNS, "gallery", "class")
+KINDS = (*RUNS, "gallery", "class", "compare")
 LOOKS = ((1280, "light"), (420, "dark"), (1280, "dark"), (420, "light"))
 TODAY = date(2026, 5, 1)
 READY = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
@@ -88,6 +90,12 @@ def pages(runs, tmp_path_factory) -> dict[tuple[str, bool], str]:
     one = sorted(index.parent.glob("class*/*.html")) or sorted(index.parent.rglob("class-*.html"))
     found["gallery", True] = found["gallery", False] = index.as_uri()
     found["class", True] = found["class", False] = one[0].as_uri()
+    pair = [
+        Loaded(*runs[kind], kind, digit * 64) for kind, digit in (("audit", "a"), ("clean", "b"))
+    ]
+    path = place / "compare.html"
+    path.write_text(render_compare_html(compare(*pair), *pair), encoding="utf-8")
+    found["compare", True] = found["compare", False] = path.as_uri()
     return found
 
 
