@@ -263,10 +263,11 @@ class TestWords:
         assert gate_facts(both, run.findings[0]) == gate_facts(run, run.findings[0])
         aside = SetAside(own.fingerprint, "it is the <sign>", "me", TODAY + timedelta(days=9))
         run = gated(audit(), Policy(suppressions=(aside,)))
-        said = gate_facts(run, run.findings[0])[0].value
-        assert said.endswith(
-            "does not fail the audit; no baseline was given; suppressed: it is the <sign>"
-        )
+        rows = {fact.name: fact.value for fact in gate_facts(run, run.findings[0])}
+        said = "does not fail the audit; no baseline was given; suppressed"
+        assert rows["In the gate"] == f"{own.rule}: {said}"
+        last = (TODAY + timedelta(days=9)).isoformat()
+        assert rows["Suppressed"] == f"until {last}, by me: it is the <sign>"
         # without a verdict there is nothing to say
         assert gate_facts(audit(), audit().findings[0]) == ()
 

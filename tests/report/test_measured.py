@@ -204,10 +204,10 @@ def test_bytes_are_counted_for_each_use_of_a_picture(tmp_path, monkeypatch):
     run = make_run(tmp_path, 12, n_seeds=3, measured=True, share_pictures=True)
     budget = 400_000
     monkeypatch.setattr(html_module, "PAGE_BUDGET_BYTES", budget)
-    pictures, n_cards = html_module._thumbnails(run, tmp_path, budget)
-    cards = build_view(run, Limits(cards=n_cards)).cards
-    used = sum(len(pictures[p.key].url) for card in cards for p in card_pictures(card))
-    assert 0 < n_cards < 12
+    found = html_module._thumbnails(run, tmp_path, budget)
+    cards = build_view(run, Limits(cards=found.n_cards)).cards
+    used = sum(len(found.pictures[p.key].url) for card in cards for p in card_pictures(card))
+    assert 0 < found.n_cards < 12
     assert used <= budget
     assert len(render_html(run, tmp_path).encode()) <= budget
 
