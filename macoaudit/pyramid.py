@@ -49,7 +49,7 @@ class Coefficients:
 
 def most_scales(size: tuple[int, int]) -> int:
     """Give the largest number of scales for a size: ``floor(log2 min(height, width)) - 2``."""
-    return int(math.floor(math.log2(min(size)))) - 2
+    return math.floor(math.log2(min(size))) - 2
 
 
 class ComplexSteerablePyramid:
@@ -132,7 +132,9 @@ class ComplexSteerablePyramid:
         """
         spectrum = self._bands_spectrum(coefficients.bands)
         spectrum = spectrum + torch.fft.fft2(coefficients.high) * self._high
-        return torch.fft.ifft2(spectrum + torch.fft.fft2(coefficients.low) * self._low).real
+        spectrum = spectrum + torch.fft.fft2(coefficients.low) * self._low
+        image: Tensor = torch.fft.ifft2(spectrum).real
+        return image
 
     def synthesise_bands(
         self, bands: Complex[Tensor, "*batch scale orientation height width"]
@@ -145,10 +147,12 @@ class ComplexSteerablePyramid:
         Returns:
             The image.
         """
-        return torch.fft.ifft2(self._bands_spectrum(bands)).real
+        image: Tensor = torch.fft.ifft2(self._bands_spectrum(bands)).real
+        return image
 
     def _bands_spectrum(self, bands: Tensor) -> Tensor:
-        return (torch.fft.fft2(bands) * self._filters).sum(dim=(-4, -3))
+        spectrum: Tensor = (torch.fft.fft2(bands) * self._filters).sum(dim=(-4, -3))
+        return spectrum
 
     def _fits(self, image: Tensor) -> None:
         if tuple(image.shape[-2:]) != self.size:
@@ -183,7 +187,8 @@ def _require(
 def _grid(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Vertical and horizontal frequencies in float64, Nyquist at 1."""
     fy, fx = (torch.fft.fftfreq(side, dtype=torch.float64) * 2 for side in size)
-    return torch.meshgrid(fy, fx, indexing="ij")
+    down, across = torch.meshgrid(fy, fx, indexing="ij")
+    return down, across
 
 
 def _radial(

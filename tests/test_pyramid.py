@@ -1,4 +1,4 @@
-"""The complex steerable pyramid: Parseval, exact inverse and adjoint, phases that move structure."""
+"""The complex steerable pyramid: Parseval, exact inverse and adjoint, phases that move a wave."""
 
 import math
 
