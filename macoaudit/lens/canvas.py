@@ -16,8 +16,8 @@ Images = Float[Tensor, "batch channel height width"]
 
 TOLERANCE = 5e-4
 """Relative error of a distance that was asked for."""
-_LEAST_LOG2, _MOST_LOG2 = -14, 20
-"""Amounts between which a distance is looked for, as powers of two."""
+_SMALL, _MOST = 2.0**-8, 2.0**20
+"""An amount from which the growth is guessed, and the largest that is tried."""
 
 
 @dataclass(frozen=True)
@@ -61,56 +61,53 @@ class Canvas:
     def reach(self, edit: Edit, wanted: Float[Tensor, " batch"]) -> Reached:
         """Go along an edit until each image has a given distance from its source, after clipping.
 
-        The least power of two beyond the distance is found first, then a root between it and the
-        one before (Chandrupatla's method, as scipy has it for many at once).
+        From a first guess (the distance grows in proportion to a small amount) a bracket is grown
+        and the root in it found, for all images at once (Chandrupatla's method, as scipy has it).
 
         Args:
             edit: the direction.
             wanted: distances; 0 gives the source.
         """
-        amount = np.zeros(len(wanted))
-        low, high, found = self._bracket(edit, wanted)
-        if found.any():
-            where = np.flatnonzero(found)
-            amount[where] = self._root(edit, wanted, low[where], high[where], where)
-        amount[~found & (wanted.cpu().numpy() > 0)] = 2.0**_MOST_LOG2
+        guess = self._guess(edit, wanted)
+        amount = np.where(guess > 0, _MOST, 0.0)
+        where = np.flatnonzero(guess > 0)
+        if len(where):
+            amount[where] = self._root(edit, wanted, guess[where], where)
         amounts = torch.from_numpy(amount).to(self.images)
         images = self.at(edit, amounts)
         error = (self.distance(images) - wanted).abs()
         return Reached(images, amounts, error <= 2 * TOLERANCE * wanted)
 
-    def _bracket(
-        self, edit: Edit, wanted: Tensor
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-        n_images = len(wanted)
-        low, high = np.zeros(n_images), np.zeros(n_images)
-        found = np.zeros(n_images, dtype=bool)
-        left = np.flatnonzero(wanted.cpu().numpy() > 0)
-        for exponent in range(_LEAST_LOG2, _MOST_LOG2 + 1):
-            if not len(left):
-                break
-            amount = 2.0**exponent
-            beyond = self._excess(edit, wanted, np.full(len(left), amount), left) >= 0
-            high[left[beyond]], found[left[beyond]] = amount, True
-            low[left[~beyond]] = amount
-            left = left[~beyond]
-        return low, high, found
+    def _guess(self, edit: Edit, wanted: Tensor) -> NDArray[np.float64]:
+        """Amount at which the distance would be right if it grew in proportion; 0 for no way."""
+        if not bool((wanted > 0).any()):
+            return np.zeros(len(wanted))
+        small = self.distance(self.at(edit, torch.full_like(edit.peak, _SMALL)))
+        guess = torch.where(small > 0, wanted * _SMALL / small.clamp(min=1e-30), 0 * wanted)
+        return guess.double().clamp(max=_MOST / 4).cpu().numpy()
 
     def _root(
-        self,
-        edit: Edit,
-        wanted: Tensor,
-        low: NDArray[np.float64],
-        high: NDArray[np.float64],
-        where: NDArray[np.intp],
+        self, edit: Edit, wanted: Tensor, guess: NDArray[np.float64], where: NDArray[np.intp]
     ) -> NDArray[np.float64]:
-        root = elementwise.find_root(
-            lambda amount, index: self._excess(edit, wanted, amount, index),
-            (low, high),
-            args=(where,),
-            tolerances={"fatol": TOLERANCE, "xrtol": 1e-9},
+        def excess(amount: NDArray[np.float64], index: NDArray[np.intp]) -> NDArray[np.float64]:
+            return self._excess(edit, wanted, amount, index)
+
+        bracket = elementwise.bracket_root(
+            excess, 0.9 * guess, 1.1 * guess, xmin=0.0, xmax=_MOST, args=(where,), maxiter=40
         )
-        return np.asarray(root.x, dtype=np.float64)
+        found = np.asarray(bracket.success)
+        # Where an edit saturates before the distance, its end is the nearest that there is.
+        amount = np.full(len(guess), _MOST)
+        if found.any():
+            low, high = (np.asarray(side)[found] for side in bracket.bracket)
+            root = elementwise.find_root(
+                excess,
+                (low, high),
+                args=(where[found],),
+                tolerances={"fatol": TOLERANCE, "xrtol": 1e-9},
+            )
+            amount[found] = root.x
+        return amount
 
     def _excess(
         self,
