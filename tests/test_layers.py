@@ -13,9 +13,18 @@ PACKAGE = Path(macoaudit.__file__).parent
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("config", "results", "preprocessing", "files", "environment"),
-    ("images", "models", "spectrum", "directions", "drawing_config", "concept_config"),
+    (
+        "images",
+        "models",
+        "spectrum",
+        "directions",
+        "drawing_config",
+        "concept_config",
+        "morph_config",
+    ),
     (
         "audit_config",
+        "morph_config",
         "targets",
         "parametrization",
         "views",
@@ -42,7 +51,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("inverting",),
     ("pipeline",),
     ("visualization",),
-    ("concept_run", "methods"),
+    ("concept_run", "methods", "morphing"),
     ("gallery", "auditing"),
     ("cli",),
 )
