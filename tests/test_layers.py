@@ -13,15 +13,7 @@ PACKAGE = Path(macoaudit.__file__).parent
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("config", "results", "preprocessing", "files", "environment"),
-    (
-        "images",
-        "models",
-        "spectrum",
-        "directions",
-        "drawing_config",
-        "concept_config",
-        "morph_config",
-    ),
+    ("images", "models", "spectrum", "directions", "drawing_config", "concept_config"),
     (
         "audit_config",
         "morph_config",

@@ -216,10 +216,7 @@ class _Job:
             config={
                 **config.settings(),
                 "images": [path.name or str(path) for path in config.images],
-                "judges_used": [
-                    {"name": judge.name, "weights_sha256": judge.weights_sha256}
-                    for judge in setup.judges
-                ],
+                "judges_used": {judge.name: judge.weights_sha256 for judge in setup.judges},
             },
             images=tuple(self._images),
             skipped=tuple(skipped),
@@ -230,16 +227,16 @@ class _Job:
 
     def _summary(self, morphs: Sequence[Morph]) -> dict[str, Any]:
         config = self._setup.config
-        pairs = [
-            {
+        pairs = {
+            f"{rank:04d}": {
                 **asdict(pair),
                 "source_name": self._setup.class_name(pair.source),
                 "target_name": self._setup.class_name(pair.target),
             }
-            for pair in self._pairs
-        ]
+            for rank, pair in enumerate(self._pairs, 1)
+        }
         return {
             **summarise(self._images, morphs),
             "caution": caution(config.mode, config.target),
-            "confusions": pairs if config.target == EACH else [],
+            "confusions": pairs if config.target == EACH else {},
         }
