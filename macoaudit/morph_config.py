@@ -7,6 +7,12 @@ from typing import Any
 
 from macoaudit.config import ReportFormat, require, require_judges
 
+_WORDS = {
+    "mode": ("live", "persistent", "frozen"),
+    "method": ("csp_phase", "csp_joint", "fourier_phase", "pixel"),
+    "highpass": ("residual", "oriented"),
+    "channels": ("luma", "rgb"),
+}
 RUNNER_UP = "runner-up"
 EACH = "each"
 """Targets that are no class: each image's own second class, and the folder's confusions."""
@@ -65,6 +71,9 @@ class MorphConfig:
         require(bool(self.target.strip()), "--target", self.target, "use a class, or runner-up")
         if self.source is not None:
             require(bool(self.source.strip()), "--source", self.source, "use a class")
+        for name, words in _WORDS.items():
+            value = getattr(self, name)
+            require(value in words, f"--{name}", value, f"use {', '.join(words)}")
         require(self.top_k >= 1, "--top-k", self.top_k, "use at least 1")
         require(self.n_frames >= 2, "--frames", self.n_frames, "use at least 2")
         require(self.seed >= 0, "--seed", self.seed, "use 0 or more")

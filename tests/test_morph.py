@@ -14,6 +14,7 @@ from PIL import Image, ImageSequence
 
 import macoaudit
 from macoaudit.cli.main import run
+from macoaudit.errors import OptimizationError
 from macoaudit.images import preprocess, read_image
 from macoaudit.lens import LensConfig, steerable_lens
 from macoaudit.models import load_model
@@ -208,7 +209,7 @@ class TestPictures:
         picture = heat(gray(0.8, 2), values)
         assert torch.allclose(picture[:, 0, 0], torch.full((3,), 0.8 * 0.55))
         assert picture[0, 0, 1] > picture[1, 0, 1] > picture[2, 0, 1]
-        assert torch.equal(heat(gray(0.8, 2), 0 * values), gray(0.8 * 0.55, 2))
+        assert torch.allclose(heat(gray(0.8, 2), 0 * values), gray(0.8 * 0.55, 2))
 
 
 def test_the_commands_defaults_are_the_lenss_own_but_for_the_mode():
@@ -452,8 +453,8 @@ class TestChoices:
         (("--target", "9"), "--target 9: net has 4 classes"),
         (("--source", "nothing"), "--source nothing: net has no such class"),
         (("--target", "0", "--source", "tench"), "--source tench: is the target too"),
-        (("--mode", "thawed"), "--mode: is 'thawed'"),
-        (("--method", "warp"), "--method: is 'warp'"),
+        (("--mode", "thawed"), "--mode is 'thawed'"),
+        (("--method", "warp"), "--method is 'warp'"),
         (("--mode", "frozen", "--amplifications", "2,1"), "--amplifications: is (2.0, 1.0)"),
         (("--mode", "frozen", "--amplifications", "0"), "--amplifications is (0.0,)"),
         (("--mode", "frozen", "--amplifications", "a"), "--amplifications is 'a'"),
@@ -465,8 +466,8 @@ class TestChoices:
         (("--phase-cap", "-1"), "--phase-cap: is -1"),
         (("--scales", "9"), "--scales: is 9; for 32 x 32 px give 1 to"),
         (("--orientations", "1"), "--orientations: is 1"),
-        (("--highpass", "all"), "--highpass: is 'all'"),
-        (("--channels", "red"), "--channels: is 'red'"),
+        (("--highpass", "all"), "--highpass is 'all'"),
+        (("--channels", "red"), "--channels is 'red'"),
         (("--bands", "0"), "--bands: '0' is not SCALE:ORIENTATION"),
         (("--bands", "7:0"), "--bands: names scale 7"),
         (("--bands", "0:0", "--method", "pixel"), "--bands: --method pixel has no bands"),
@@ -500,17 +501,29 @@ def test_a_network_that_does_not_look_is_flagged_and_its_frames_are_the_source(d
         assert morph["sensitivity_share"] is None
 
 
-def test_a_gradient_that_is_not_finite_fails_its_own_image_only(desk):
-    write_flat(desk / "photos/3.png", 0)
-    write_card(desk, "Poisoned", name="poisoned", extra='labels = "names.txt"')
-    assert run(live("--model", "poisoned.toml", "--out", "bad")) == 2
+def test_numbers_that_are_not_finite_fail_their_own_image_only(desk, monkeypatch):
+    write_flat(desk / "photos/1b.png", 0)  # in one batch with 1.png's neighbour
+    write_flat(desk / "photos/3.png", 255)
+    write_card(desk, "Overflowing", name="overflowing", extra='labels = "names.txt"')
+    real = moving.run_lens
+
+    def picky(setup, images_01, tasks):
+        if bool((images_01.flatten(1).amax(1) < 0.01).any()):
+            raise OptimizationError("gradient: planted")
+        return real(setup, images_01, tasks)
+
+    monkeypatch.setattr(moving, "run_lens", picky)
+    assert run(live("--model", "overflowing.toml", "--out", "bad", "--max-bad", "50%")) == 2
     document = record("bad")
     assert document["status"] == "incomplete"
-    said = {one["path"]: one["id"] for one in document["images"]}
-    for morph in document["morphs"]:
-        failed = morph["image"] == said["3.png"]
-        assert morph["status"] == ("failed" if failed else "ok")
-        assert not failed or "gradient" in morph["reason"]
+    images = {one["id"]: one for one in document["images"]}
+    white = next(one for one in images.values() if one["path"] == "3.png")
+    assert (white["status"], "not finite" in white["reason"]) == ("failed", True)
+    said = {images[one["image"]]["path"]: one for one in document["morphs"]}
+    assert {path: one["status"] for path, one in said.items()} == {
+        "0.png": "ok", "1.png": "ok", "1b.png": "failed", "2.png": "ok",
+    }  # fmt: skip
+    assert said["1b.png"]["reason"] == "gradient: planted"
 
 
 def test_the_packaged_network_end_to_end(tmp_path):

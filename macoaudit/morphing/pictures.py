@@ -29,7 +29,7 @@ _DIMMED = 0.55
 _MOST_HEAT = 0.85
 
 
-def enlarged(image_01: Picture) -> Picture:
+def enlarged(image_01: Picture) -> Float[Tensor, "channel shown_height shown_width"]:
     """Enlarge a small picture by a whole number with hard pixels; a larger one stays.
 
     Args:
