@@ -129,6 +129,24 @@ def _no_pictures(view):
     return {picture.key: Shown(None, 0, 0, "test") for picture in found}
 
 
+def test_frozen_mode_and_confusions_in_words(planted):
+    run, folder = planted
+    pair = {"source": 0, "target": 1, "weight": 0.75, "n_images": 3}
+    pair |= {"source_name": "cock", "target_name": "hen"}
+    frozen = replace(
+        run,
+        config={**run.config, "mode": "frozen", "amplifications": [0.0, 0.5, 2.0]},
+        summary={**run.summary, "confusions": {"0001": pair}},
+    )
+    text = Page(render_html(frozen, folder)).text()
+    for words in (
+        "Mode frozen: one gradient at the source, extrapolated", "amplifications 0, 0.5, 2",
+        "phases capped at 1.57 rad", "t 1, L2 1.00", "cock hen 0.750 3",
+        "Mode frozen follows one gradient",
+    ):  # fmt: skip
+        assert words in text, words
+
+
 def test_a_missing_picture_is_said(tmp_path):
     run = morph_run(tmp_path, (True,))
     (tmp_path / run.morphs[0].tracks[0].files["1"]).unlink()
