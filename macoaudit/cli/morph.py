@@ -1,6 +1,5 @@
 """``macoaudit morph``: which small moves of an image's structures make it another class."""
 
-import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ from rich.text import Text
 
 from macoaudit.cli.console import say, to_stderr
 from macoaudit.cli.devices import choose_device
+from macoaudit.cli.morph_options import check_mode, parse_bands, parse_cap, parse_numbers
 from macoaudit.cli.options import (
     AllowPickle,
     Device,
@@ -161,7 +161,7 @@ def command(
     """Move images towards another class by their structures, and see whom that convinces."""
     formats, printed = parse_formats(report_format, verdict=False)
     size, share = parse_batch_size(batch_size), parse_share(max_bad)
-    _check_mode(
+    check_mode(
         mode, {"--steps": steps, "--step-cap": step_cap}, {"--amplifications": amplifications}
     )
     if bands and method in ("pixel", "fourier_phase"):
@@ -179,16 +179,16 @@ def command(
         method=method,
         amplifications=MorphConfig.amplifications
         if amplifications is None
-        else _numbers("--amplifications", [amplifications]),
-        phase_cap=_cap(phase_cap),
+        else parse_numbers("--amplifications", [amplifications]),
+        phase_cap=parse_cap(phase_cap),
         steps=MorphConfig.steps if steps is None else steps,
         step_cap=MorphConfig.step_cap if step_cap is None else step_cap,
         scales=scales,
         orientations=orientations,
         highpass=highpass,
         channels=channels,
-        bands=_bands(bands) if bands else None,
-        budgets=_numbers("--budget", budget or []),
+        bands=parse_bands(bands) if bands else None,
+        budgets=parse_numbers("--budget", budget or []),
         warp=warp,
         seed=seed,
         judges=tuple(judge or ()),
@@ -211,43 +211,6 @@ def command(
         print_record(run)
     show(run, config, quiet)
     return exit_code(run)
-
-
-def _check_mode(mode: str, of_steps: dict[str, object], of_frozen: dict[str, object]) -> None:
-    """Refuse options that the mode would pass over."""
-    given = of_steps if mode == "frozen" else of_frozen
-    for option, value in given.items():
-        if value is not None:
-            wanted = "live or persistent" if mode == "frozen" else "frozen"
-            raise UsageError(
-                f"{option}: --mode {mode} has no use for it; leave it out, or give --mode {wanted}"
-            )
-
-
-def _numbers(option: str, texts: list[str]) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for text in texts for part in text.split(","))
-    except ValueError as error:
-        raise UsageError(
-            f"{option} is {', '.join(texts)!r}; use numbers with commas between them, as 1,2,4"
-        ) from error
-
-
-def _cap(text: str | None) -> float | None:
-    if text is None:
-        return math.pi / 2
-    return None if text == "none" else _numbers("--phase-cap", [text])[0]
-
-
-def _bands(texts: list[str]) -> tuple[tuple[int, int], ...]:
-    """Read pairs of scale and orientation."""
-    pairs = []
-    for part in (part for text in texts for part in text.split(",")):
-        scale, _, orientation = part.strip().partition(":")
-        if not all(number.isascii() and number.isdecimal() for number in (scale, orientation)):
-            raise UsageError(f"--bands: {part!r} is not SCALE:ORIENTATION, as 0:1")
-        pairs.append((int(scale), int(orientation)))
-    return tuple(dict.fromkeys(pairs))
 
 
 def show(run: Run, config: MorphConfig, quiet: bool) -> None:
