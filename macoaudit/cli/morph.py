@@ -162,7 +162,13 @@ def command(
     formats, printed = parse_formats(report_format, verdict=False)
     size, share = parse_batch_size(batch_size), parse_share(max_bad)
     check_mode(
-        mode, {"--steps": steps, "--step-cap": step_cap}, {"--amplifications": amplifications}
+        mode,
+        {
+            "--amplifications": (amplifications, ("frozen",)),
+            "--phase-cap": (phase_cap, ("frozen", "persistent")),
+            "--steps": (steps, ("live", "persistent")),
+            "--step-cap": (step_cap, ("live", "persistent")),
+        },
     )
     if bands and method in ("pixel", "fourier_phase"):
         raise UsageError(f"--bands: --method {method} has no bands; leave it out")

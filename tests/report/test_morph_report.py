@@ -141,7 +141,7 @@ def test_frozen_mode_and_confusions_in_words(planted):
     text = Page(render_html(frozen, folder)).text()
     for words in (
         "Mode frozen: one gradient at the source, extrapolated", "amplifications 0, 0.5, 2",
-        "phases capped at 1.57 rad", "t 1, L2 1.00", "cock hen 0.750 3",
+        "phases capped at 1.57 rad", "t 1, L2 1.00", "Sum of the second's probability", "0.750",
         "Mode frozen follows one gradient",
     ):  # fmt: skip
         assert words in text, words
