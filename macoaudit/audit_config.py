@@ -94,6 +94,22 @@ def extent(name: str) -> Extent:
 
 
 @dataclass(frozen=True)
+class Places:
+    """Where the inputs of an audit lie in the repository that they are kept in.
+
+    Decides no number: an equal audit outside any repository is equal. It is only known when the
+    audit is made, so the record keeps it, among the facts that differ between equal runs, and what
+    is rendered later has the same addresses.
+    """
+
+    images: str
+    """The folder that paths of images are relative to, relative to the repository's root, with
+    forward slashes; ``.`` for the root itself."""
+    policy: str | None = None
+    """The policy file, likewise; None where there is none, or it lies elsewhere."""
+
+
+@dataclass(frozen=True)
 class AuditConfig:
     """Settings of one ``macoaudit audit``."""
 
@@ -106,6 +122,8 @@ class AuditConfig:
     """Folder of object masks that are named as the images are."""
     max_images: int = MAX_IMAGES
     """Images that are read and tested; of more, evenly spaced ones of every folder are."""
+    places: Places | None = None
+    """None outside any repository."""
 
     def __post_init__(self) -> None:
         require(self.max_images >= 2, "--max-images", self.max_images, "use at least 2")

@@ -1,46 +1,55 @@
 "use strict";
 (() => {
   const make = (tag, props) => Object.assign(document.createElement(tag), props);
+  const text = (item) => item.textContent.trim();
 
-  // Sort: the lines of all parts of a section's table form one list.
-  const cell = (row, column) => row.cells[column].textContent.trim();
-  const compare = (column, number, sign) => (a, b) => {
-    const x = cell(a, column), y = cell(b, column);
-    if (!number) return sign * x.localeCompare(y, undefined, { numeric: true });
-    const p = parseFloat(x.replace(/^[<>] /, "")), q = parseFloat(y.replace(/^[<>] /, ""));
-    if (Number.isNaN(p) || Number.isNaN(q)) return Number.isNaN(p) - Number.isNaN(q);
-    return sign * (p - q);
+  // A number is the first one of its text: "1,234", "< 0.001", "\u22120.2", "5 of 9", "97.9 %".
+  const number = (shown) => parseFloat(shown.replace(/,(?=\d{3})/g, "").replace("\u2212", "-").replace(/^[<>] /, ""));
+  const byNumber = (x, y) => {
+    const p = number(x), q = number(y);
+    return Number.isNaN(p) || Number.isNaN(q) ? [Number.isNaN(p) - Number.isNaN(q), 0] : [0, p - q];
   };
-  const sort = (tables, column, number) => {
+  const byWord = (x, y) => [0, x.localeCompare(y, undefined, { numeric: true })];
+  // What has no number stays last, up or down.
+  const sorted = (items, value, compare, sign) => items.map((item) => [item, value(item)])
+    .sort((a, b) => { const [last, order] = compare(a[1], b[1]); return last || sign * order; })
+    .map((pair) => pair[0]);
+
+  // Sort tables: the lines of all parts of one table form one list.
+  const sort = (tables, column, compare) => {
     const heads = tables.map((table) => table.tHead.rows[0].cells[column]);
     const up = heads[0].getAttribute("aria-sort") !== "ascending";
     const sizes = tables.map((table) => table.tBodies[0].rows.length);
-    const rows = tables.flatMap((table) => [...table.tBodies[0].rows]);
-    rows.sort(compare(column, number, up ? 1 : -1));
+    const value = (row) => row.cells[column].dataset.value ?? text(row.cells[column]);
+    const rows = sorted(tables.flatMap((table) => [...table.tBodies[0].rows]), value, compare, up ? 1 : -1);
     tables.forEach((table, index) => {
       table.tHead.querySelectorAll("th").forEach((th) => th.removeAttribute("aria-sort"));
       heads[index].setAttribute("aria-sort", up ? "ascending" : "descending");
       table.tBodies[0].append(...rows.splice(0, sizes[index]));
     });
   };
-  const sections = [...document.querySelectorAll("section")]
-    .map((section) => [...section.querySelectorAll("table.all")]).filter((found) => found.length);
-  sections.forEach((tables) => tables.forEach((table) => {
+  const groups = [...document.querySelectorAll("section")].flatMap((section) => {
+    const found = [...section.querySelectorAll("table.all")];
+    return [...new Set(found.map((table) => table.className))]
+      .map((name) => found.filter((table) => table.className === name));
+  });
+  groups.forEach((tables) => tables.forEach((table) => {
     [...table.tHead.rows[0].cells].forEach((th, column) => {
       const button = make("button", { type: "button", textContent: th.textContent });
-      button.addEventListener("click", () => sort(tables, column, th.classList.contains("n")));
+      const numbers = th.classList.contains("n") || "numbers" in th.dataset;
+      button.addEventListener("click", () => sort(tables, column, numbers ? byNumber : byWord));
       th.replaceChildren(button);
     });
   }));
 
   // Filter: one box for cards, one for lines.
-  const filter = (place, text, items, name) => {
-    if (items.length < 2) return;
+  const filter = (place, words, items, name, least) => {
+    const tools = make("div", { className: "tools" });
+    if (items.length < least) return tools;
     const input = make("input", { type: "search", autocomplete: "off" });
     const count = make("span", { className: "quiet" });
     count.setAttribute("role", "status");
-    const label = make("label", { textContent: text });
-    const tools = make("div", { className: "tools" });
+    const label = make("label", { textContent: words });
     label.append(input);
     tools.append(label, count);
     place.before(tools);
@@ -53,12 +62,29 @@
       });
       count.textContent = wanted ? shown + " of " + items.length + " shown" : "";
     });
+    return tools;
   };
-  document.querySelectorAll(".cards").forEach((cards) => filter(cards, "Show those whose name, label or outcome contains",
-    [...cards.querySelectorAll(".card")],
-    (card) => card.dataset.name + " " + card.querySelector(".word").textContent));
-  sections.forEach((tables) => filter(tables[0].parentElement, "Show lines that contain",
-    tables.flatMap((table) => [...table.tBodies[0].rows]), (row) => row.textContent));
+  // Order of cards: by what they carry as data.
+  const ORDERS = [["severity", "severity, gravest first", byNumber, 1], ["margin", "margin, largest first", byNumber, -1],
+    ["similarity", "similarity, lowest first", byNumber, 1], ["name", "name", byWord, 1]];
+  document.querySelectorAll(".cards").forEach((cards) => {
+    const items = [...cards.querySelectorAll(".card")];
+    const tools = filter(cards, "Show those whose name, label or outcome contains", items,
+      (card) => card.dataset.name + " " + text(card.querySelector(".word")), 2);
+    if (items.length < 2) return;
+    const select = make("select", {}), label = make("label", { textContent: "Order by" });
+    select.append(make("option", { value: "", textContent: "as listed" }));
+    ORDERS.filter((order) => order[0] in items[0].dataset)
+      .forEach(([key, words]) => select.append(make("option", { value: key, textContent: words })));
+    select.addEventListener("change", () => {
+      const found = ORDERS.find((order) => order[0] === select.value);
+      cards.append(...(found ? sorted(items, (card) => card.dataset[found[0]], found[2], found[3]) : items));
+    });
+    label.append(select);
+    tools.firstChild.after(label);
+  });
+  groups.forEach((tables) => filter(tables[0].parentElement, "Show lines that contain",
+    tables.flatMap((table) => [...table.tBodies[0].rows]), (row) => row.textContent, 8));
 
   // A link to a card that the filter hides shows it again.
   window.addEventListener("hashchange", () => {
@@ -70,8 +96,8 @@
   if (typeof HTMLDialogElement !== "function") return;
   const dialog = make("dialog", {}), large = make("img", { alt: "" }), words = make("p", {});
   dialog.setAttribute("aria-label", "Enlarged picture");
-  const key = (text, act) => {
-    const button = make("button", { type: "button", textContent: text });
+  const key = (name, act) => {
+    const button = make("button", { type: "button", textContent: name });
     button.addEventListener("click", act);
     return button;
   };

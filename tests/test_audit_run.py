@@ -322,6 +322,107 @@ class TestExitCodes:
         assert "of the network 'net', and 'clean' is audited" in capsys.readouterr().err
         assert not (here / "other").exists()
 
+    def test_a_policy_file_says_what_options_could(self, here, capsys):
+        write_object_masks(here / "masks", write_scenes(here / "few", 3))
+        text = (
+            'schema_version = 1\nmodel = "net.toml"\nimages = "few"\nmasks = "masks"\n'
+            'seeds = 1\nseed = 7\nsteps = 6\njudges = ["none"]\nmax_bad = 0\noffline = true\n'
+            "neighbours = 2\n[budget]\nmax_images = 8\n"
+        )
+        (here / "macoaudit.toml").write_text(text)
+        options = ["--out", "run", "--format", "none", "--device", "cpu"]
+        assert run(["audit", *options]) == 1
+        first = read_whole(here / "run")
+        config = first.config
+        assert (config["seeds"], config["masks"], config["max_images"]) == ([7], "masks", 8)
+        assert (config["maco"]["n_steps"], config["plausibility_k"]) == (6, 2)
+        assert config["gate"]["overrides"] == []
+        assert first.shortcuts.with_masks == 8
+        # an option beats the file, and is told where people look
+        more = ["--seed", "8", "--max-images", "12", "--fail-on", "never", "--out", "other"]
+        assert run(["audit", *options, *more]) == 0
+        second = read_whole(here / "other")
+        assert (second.config["seeds"], second.config["max_images"]) == ([8], 12)
+        assert second.config["gate"]["overrides"] == ["budget.max_images", "fail_on", "seed"]
+        note = "The command line sets budget.max_images, fail_on, seed, whatever the policy"
+        assert [one for one in second.gate.notes if one.startswith(note)]
+        assert f"  {note} macoaudit.toml says." in capsys.readouterr().err.splitlines()
+        # two images that cannot be used are too many for 0 %, and one always is tolerated
+        for name in ("red", "blue"):
+            (here / "few" / name / f"{name}-0.png").write_bytes(b"no image")
+        assert run(["audit", *options, "--max-images", "12", "--out", "third"]) == 2
+        assert "2 of 12 images are not usable" in capsys.readouterr().err.splitlines()[-1]
+
+    def test_a_baseline_in_the_policy(self, here, capsys):
+        text = 'schema_version = 1\nmodel = "net.toml"\nimages = "photos"\n'
+        (here / "macoaudit.toml").write_text(text)
+        assert run(audit()) == 1
+        (here / "ci").mkdir()
+        shutil.copy(here / "run" / "results.json", here / "ci" / "old.json")
+        gate = here / "ci" / "gate.toml"
+        gate.write_text('schema_version = 1\nbaseline = "old.json"\n')
+        assert run([*audit(), "--policy", "ci/gate.toml"]) == 0
+        digest = hashlib.sha256((here / "ci" / "old.json").read_bytes()).hexdigest()
+        assert read_whole(here / "run").gate.baseline_sha256 == digest
+        capsys.readouterr()
+        gate.write_text('schema_version = 1\nbaseline = "none.json"\n')
+        assert run([*audit(), "--policy", "ci/gate.toml"]) == 2
+        said = capsys.readouterr().err
+        assert "policy ci/gate.toml: baseline ci/none.json: cannot be read" in said
+
+    def test_the_record_keeps_where_the_images_lie_in_their_repository(self, here):
+        (here / ".git").mkdir()
+        assert run(audit("--format", "sarif", "--policy", "quick")) == 1
+        inside = stable(here / "run")
+        assert read_whole(here / "run").volatile["places"] == {"images": "photos", "policy": None}
+        first = (here / "run" / "report.sarif").read_bytes()
+        (here / ".git").rmdir()
+        assert run(["report", "run", "--format", "sarif"]) == 1
+        again = (here / "run" / "report.sarif").read_bytes()
+        assert json.loads(again) == json.loads(first)
+        assert again == first
+        assert b'"photos/yellow/' in first
+        assert run(audit("--format", "sarif", "--policy", "quick")) == 1
+        assert "places" not in read_whole(here / "run").volatile
+        assert stable(here / "run") == inside  # an equal run elsewhere is equal
+        assert b'"photos/' not in (here / "run" / "report.sarif").read_bytes()
+        assert run(audit("--format", "sarif", "--sarif-root", "photos/yellow")) == 2
+
+    def test_the_key_of_the_work(self, here, capsys):
+        def key(*more: str) -> tuple[str, str]:
+            assert run([*audit(*more), "--print-key"]) == 0
+            captured = capsys.readouterr()
+            assert re.fullmatch(r"[0-9a-f]{32}-[0-9a-f]{32}\n", captured.out)
+            first, second = captured.out.strip().split("-")
+            return first, second
+
+        first = key()
+        assert not (here / "run").exists()
+        run(audit())
+        capsys.readouterr()
+        marker = json.loads((here / "run" / "run.json").read_text())
+        assert marker["run_key"].startswith(first[0])
+        # what fails and where it is written change no work
+        assert key("--fail-on", "medium", "--out", "x", "--max-bad", "50%", "--exit-zero") == first
+        assert key("--steps", "5")[0] != first[0]
+        assert key("--model", "clean.toml")[0] != first[0]
+        photos = here / "photos"
+        photos.unlink()
+        write_scenes(photos, PER_CLASS)
+        assert key() == first
+        shutil.copy(photos / "red" / "red-1.png", photos / "red" / "red-0.png")
+        assert key()[0] == first[0]
+        assert key()[1] != first[1]
+        (photos / "red" / "red-0.png").write_bytes(b"no image")
+        assert key()[0] == first[0]
+        write_object_masks(here / "masks", photos)
+        with_masks = key("--masks", "masks")
+        assert with_masks[0] != first[0]
+        shutil.copy(here / "masks" / "red" / "red-1.png", here / "masks" / "red" / "red-2.png")
+        assert key("--masks", "masks") == with_masks  # the same bytes under another name
+        (here / "masks" / "red" / "red-2.png").unlink()
+        assert key("--masks", "masks")[1] != with_masks[1]
+
     def test_no_finding_is_0(self, here, capsys):
         assert run(audit("--model", "clean.toml")) == 0
         assert capsys.readouterr().err.splitlines()[-1].startswith("pass: ")

@@ -119,8 +119,42 @@ class TestStates:
         record = verdict([*before, high(2.0, 2, **crane)], before)
         assert sorted(one.state for one in record.findings) == ["new", "unchanged", "unchanged"]
 
+    def test_of_two_classes_of_one_name_the_fixed_one_has_the_margin_of_its_place(self):
+        crane = {"class_name": "crane"}
+        run = audit([])
+        margins = {0: 0.25, 1: 0.5, 2: 0.75}
+        rows = tuple(
+            replace(one, class_name="crane", margin=margins[one.class_index])
+            if one.class_index in margins
+            else one
+            for one in run.shortcuts.classes
+        )
+        run = replace(run, shortcuts=replace(run.shortcuts, classes=rows))
+        for index, margin in margins.items():
+            record = decide(run, Policy(), known(high(2.0, index, **crane)), TODAY)
+            assert [(one.state, one.margin) for one in record.findings] == [("fixed", margin)]
+        # and it was not looked at where that class was not, whatever the others were
+        run = replace(run, shortcuts=untested(run.shortcuts, 1))
+        record = decide(run, Policy(), known(high(2.0, 1, **crane)), TODAY)
+        assert record.findings == ()
+        assert "is not known to be fixed" in record.notes[0]
+
 
 class TestReading:
+    def test_a_record_with_a_fixed_finding_is_one_too(self, tmp_path):
+        record = verdict([], [high(2.0)])
+        assert [one.state for one in record.findings] == ["fixed"]
+        run = replace(audit([]), gate=record)
+        assert read_baseline(write(tmp_path, run)).run.gate == record
+
+    def test_an_audit_in_which_nothing_could_be_tested_is_none(self, tmp_path):
+        run = audit([])
+        for index in range(7):
+            run = replace(run, shortcuts=untested(run.shortcuts, index))
+        path = write(tmp_path, gated(run))  # whole, and yet its verdict is incomplete
+        with pytest.raises(UsageError, match="is of an audit that is incomplete"):
+            read_baseline(path)
+
     def test_a_run_folder_or_its_record(self, tmp_path):
         run = gated(audit())
         path = write(tmp_path / "run", run)

@@ -199,6 +199,14 @@ class TestSuppressions:
         record = decide(run, Policy(suppressions=(aside(),)), None, TODAY)
         assert record.notes == ("Incomplete: the run is not whole.",)
 
+    def test_what_the_command_line_decided_in_place_of_a_file_is_said(self):
+        keys = ("fail_on", "seeds")
+        record = verdict([], name="gate.toml", sha256="b" * 64, overrides=keys)
+        note = "The command line sets fail_on, seeds, whatever the policy gate.toml says."
+        assert record.notes == (note,)
+        assert verdict([], overrides=keys).notes == ()  # a preset is nobody's agreement
+        assert verdict([], sha256="b" * 64).notes == ()
+
 
 class TestRecord:
     def test_it_comes_back_from_disk_and_fits_the_schema(self, tmp_path):

@@ -1,6 +1,9 @@
 """Policy files: what they say, every refusal, and the names of findings."""
 
 import hashlib
+import inspect
+import tomllib
+from dataclasses import fields, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -8,7 +11,8 @@ import audited
 import pytest
 from gated import TODAY, audit
 
-from macoaudit.cli.policing import require_subject, with_options
+from macoaudit.cli import audit as audit_command
+from macoaudit.cli.policing import Options, require_subject, with_options
 from macoaudit.errors import UsageError
 from macoaudit.gate import (
     RULES,
@@ -17,6 +21,7 @@ from macoaudit.gate import (
     find_policy,
     fingerprint,
     read_policy,
+    reading,
     region_kind,
     rule_of,
 )
@@ -28,7 +33,20 @@ schema_version = 1
 preset = "standard"
 model = "nets/card.toml"
 images = ["photos", "more"]
+weights = "nets/w.safetensors"
+layer = "body"
+masks = "masks"
+references = ["nature"]
+neighbours = 5
 seeds = 4
+seed = 0
+steps = 12
+compat = "paper"
+spectrum = "s.safetensors"
+offline = true
+max_bad = "10%"
+baseline = "old/results.json"
+sarif_root = ".."
 judges = ["resnet50", "judge.toml"]
 fail_on = "medium"
 [budget]
@@ -49,6 +67,10 @@ def written(folder: Path, text: str) -> Path:
     path = folder / "gate.toml"
     path.write_text(text)
     return path
+
+
+def read(folder: Path, text: str) -> Policy:
+    return read_policy(written(folder, f"schema_version = 1\n{text}"), TODAY)
 
 
 def suppression(**changes: str) -> str:
@@ -75,6 +97,12 @@ class TestReading:
         assert found.judges == ("resnet50", str(tmp_path / "judge.toml"))
         assert found.images == (str(tmp_path / "photos"), str(tmp_path / "more"))
         assert found.budget == Budget(1.5, 40)
+        paths = (found.weights, found.masks, found.spectrum, found.baseline, found.sarif_root)
+        names = ("nets/w.safetensors", "masks", "s.safetensors", "old/results.json", "..")
+        assert paths == tuple(str(tmp_path / name) for name in names)
+        assert found.references == (str(tmp_path / "nature"),)
+        assert (found.layer, found.compat, found.steps) == ("body", "paper", 12)
+        assert (found.neighbours, found.seed, found.offline, found.max_bad) == (5, 0, True, 0.1)
         rule = found.rule("shortcut/spectrum")
         assert rule.least_margin == 1.5
         assert rule.severities == {"high": "medium", "medium": "info"}
@@ -86,6 +114,12 @@ class TestReading:
         found = read_policy(written(tmp_path, "schema_version = 1"), TODAY)
         assert found == Policy(name="gate.toml", sha256=found.sha256)
         assert found.settings() == Policy().settings()
+
+    def test_a_share_is_a_number_or_per_cent_and_random_weights_are_no_file(self, tmp_path):
+        for text, share in (("0", 0.0), ("1", 1.0), ("0.25", 0.25), ("'0%'", 0.0), ("'100%'", 1.0)):
+            assert read(tmp_path, f"max_bad = {text}").max_bad == share
+        assert read(tmp_path, "weights = 'random'").weights == "random"
+        assert read(tmp_path, "offline = false").offline is False
 
     @pytest.mark.parametrize(
         ("text", "said"),
@@ -110,7 +144,35 @@ class TestReading:
         [
             ("fail_om = 'high'", "unknown key 'fail_om'. Did you mean fail_on. Allowed: schema_"),
             ("include = 'a.toml'", "unknown key 'include'"),
-            ("exit_zero = true", "unknown key 'exit_zero'"),
+            ("exit_zero = true", "'exit_zero' does not stand here: .* line only, --exit-zero"),
+            ("allow_pickle = true", "option of the command line only, --allow-pickle"),
+            ("max_images = 40", r"'max_images' does not stand here: write it below \[budget\]"),
+            ("judge = 'a'", "unknown key 'judge'. Did you mean judges"),
+            ("mask = 'a'", "unknown key 'mask'. Did you mean masks"),
+            ("reference = 'a'", "unknown key 'reference'. Did you mean references"),
+            ("maxbad = 1", "unknown key 'maxbad'. Did you mean max_bad"),
+            ("sarifroot = 'a'", "unknown key 'sarifroot'. Did you mean sarif_root"),
+            ("base_line = 'a'", "unknown key 'base_line'. Did you mean baseline"),
+            ("weights = 3", r"weights is 3 \(a whole number\); give a safetensors file, or"),
+            ("layer = ''", "layer is '' .*the name of a layer"),
+            ("masks = ['a']", "masks is .* give the folder of object masks"),
+            ("references = 3", "references is 3 .*give paths of natural images"),
+            ("neighbours = 0", "neighbours is 0 .*a whole number from 1"),
+            ("seed = -1", "seed is -1 .*a whole number from 0"),
+            ("steps = 0", "steps is 0 .*a whole number from 1"),
+            ("compat = 'lucid'", 'compat is \'lucid\' .*give "macoaudit" or "paper"'),
+            ("spectrum = true", r"spectrum is True \(true or false\)"),
+            ("offline = 'yes'", r"offline is 'yes' \(a string\); give true or false"),
+            ("offline = 1", r"offline is 1 \(a whole number\); give true or false"),
+            ("max_bad = 5", r"max_bad is 5 \(a whole number\); give a share of 0 to 1"),
+            ("max_bad = -0.1", "give a share of 0 to 1"),
+            ("max_bad = nan", "give a share of 0 to 1"),
+            ("max_bad = true", "give a share of 0 to 1"),
+            ("max_bad = '5'", "max_bad is '5' .*give a share of 0 to 1"),
+            ("max_bad = 'few%'", "max_bad is 'few%' .*give a share of 0 to 1"),
+            ("max_bad = '150%'", "give a share of 0 to 1"),
+            ("baseline = []", r"baseline is \[\] \(a list\); give results.json"),
+            ("sarif_root = 1", "sarif_root is 1 .*the folder of the repository"),
             ("zzz = 1", "unknown key 'zzz'. Allowed"),
             ("[budget]\nmax_image = 3", r"\[budget\] unknown key 'max_image'. Did you mean max_im"),
             ("[rules.'shortcut/plaice']", r"\[rules\] unknown key .* Did you mean shortcut/place"),
@@ -212,27 +274,51 @@ class TestOptions:
     )
 
     def test_what_is_not_given_changes_nothing(self):
-        assert with_options(self.POLICY, images=[], judges=[]) == self.POLICY
+        assert with_options(self.POLICY, Options(images=[], judges=[])) == self.POLICY
 
     def test_options_beat_the_file(self):
-        found = with_options(
-            self.POLICY,
+        options = Options(
             images=[Path("b"), Path("c")],
             model="other",
             seeds=1,
             judges=["none"],
             fail_on="never",
-            exit_zero=True,
             max_images=7,
         )
+        found = with_options(self.POLICY, options, exit_zero=True)
         assert (found.images, found.model, found.seeds) == (("b", "c"), "other", 1)
         assert (found.judges, found.fail_on, found.exit_zero) == (("none",), "never", True)
         assert found.budget == Budget(5.0, 7)  # the other budget stays the file's
-        assert with_options(self.POLICY, max_minutes=2.0).budget == Budget(2.0, 50)
+        assert with_options(self.POLICY, Options(max_minutes=2.0)).budget == Budget(2.0, 50)
+
+    def test_an_option_that_is_0_or_no_was_given(self):
+        policy = Policy(seed=3, offline=True, max_bad=0.5)
+        found = with_options(policy, Options(seed=0, offline=False, max_bad="0%"))
+        assert (found.seed, found.offline, found.max_bad) == (0, False, 0.0)
+
+    def test_what_was_given_is_kept_by_name(self):
+        assert with_options(self.POLICY, Options()).overrides == ()
+        options = Options(seeds=3, max_images=7, fail_on="never", images=[Path("x")])
+        found = with_options(self.POLICY, options)
+        assert found.overrides == ("budget.max_images", "fail_on", "images", "seeds")
+        assert found.settings()["overrides"] == list(found.overrides)
+
+    def test_a_file_can_say_whatever_the_command_line_can(self):
+        """And what it cannot is decided on purpose."""
+        top = {*reading._KEYS} - {"schema_version", "preset", "budget", "rules", "suppressions"}
+        options = {one.name for one in fields(Options)}
+        assert options == top | {*reading._BUDGET_KEYS}
+        of_the_command = set(inspect.signature(audit_command.command).parameters)
+        alone = {"policy_name", "print_key", *(reading._OPTIONS)} - {"format"}
+        renamed = {"report_format": "format", "judge": "judges", "reference": "references"}
+        named = {renamed.get(name, name) for name in of_the_command}
+        assert named == options | alone | {"format"}
 
     @pytest.mark.parametrize(
         ("option", "said"),
         [
+            ({"max_bad": "few"}, "--max-bad is 'few'"),
+            ({"compat": "lucid"}, "--compat is 'lucid'; use one of macoaudit"),
             ({"fail_on": "low"}, "--fail-on is 'low'; use high, medium, never"),
             ({"max_images": 1}, "--max-images is 1; use at least 2"),
             ({"max_minutes": 0.0}, "--max-minutes is 0.0; use a number of minutes above 0"),
@@ -241,7 +327,7 @@ class TestOptions:
     )
     def test_what_is_refused(self, option, said):
         with pytest.raises(UsageError, match=said):
-            with_options(self.POLICY, **option)
+            with_options(self.POLICY, Options(**option))
 
     def test_somebody_must_name_images_and_a_network(self):
         assert require_subject(self.POLICY, None) == "net"
@@ -273,6 +359,9 @@ class TestWriting:
         assert found.seeds
         assert found.rules
         assert found.suppressions
+        document = tomllib.loads("\n".join(lines))
+        assert {*document} == {*reading._KEYS}
+        assert {*document["budget"]} == {*reading._BUDGET_KEYS}
 
 
 class TestFingerprints:
@@ -309,6 +398,16 @@ class TestFingerprints:
         assert rule_of(last) == "shortcut/property"
         assert region_kind(last, "shortcut/property", run.tests) == "saturation"
         assert region_kind(last, "shortcut/spectrum", run.tests) == "everywhere"
+
+    def test_a_property_is_the_one_that_was_flagged(self):
+        one = replace(audited.finding(3), tests=("property",))
+        flagged = audited.made("property", 3, 0.5, 0.003, "saturation")
+        passed = audited.made("property", 3, 0.0, 0.9, "brightness")
+        other = audited.made("property", 2, 0.5, 0.003, "sharpness")
+        assert (flagged.outcome, passed.outcome) == ("flagged", "passed")
+        for tests in ([flagged, passed, other], [passed, other, flagged]):
+            assert region_kind(one, "shortcut/property", tests) == "saturation"
+        assert region_kind(one, "shortcut/property", [passed]) == "property"
 
     def test_no_name_can_be_taken_for_another(self):
         names = ['a","b', "a", "b", '"', "\n", "\ud800", "e\u0301", "\u00e9", ""]

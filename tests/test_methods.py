@@ -126,7 +126,7 @@ class TestComparison:
         assert "<script" not in page
         for measure in main_measures(found):
             assert measure.name in page
-        for text in ("Table 1", "Table 2", "umbrella (9)", "MACO / Fourier", "polyline"):
+        for text in ("Table 1", "Table 2", "umbrella (9)", "MACO / Fourier", 'class="chart large"'):
             assert text in page
         assert str(out) not in page
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PIL import Image
 from macoaudit.cli.main import run
 from macoaudit.images import read_image, square_crop
 from macoaudit.power import high_frequency_share
+from macoaudit.report.charts import STYLES
 from macoaudit.report.power_chart import Curve, power_svg
 from macoaudit.report.sheet import contact_sheet
 
@@ -190,8 +192,9 @@ class TestLeakage:
         assert captured.err.splitlines()[-2:] == ["x/c.svg", "x/s.png"]
         assert "48 px" in captured.err  # all were reduced to the smallest picture, and it is said
         root = ET.fromstring(Path("x/c.svg").read_text())
-        assert len(root.findall(f"{SVG}polyline")) == 3
-        assert len(root.findall(f"{SVG}polygon")) == 1
+        strokes = {path.get("stroke") for path in root.iter(f"{SVG}path")}
+        assert {color for _, color, _ in STYLES[:3]} <= strokes
+        assert len([p for p in root.iter(f"{SVG}path") if p.get("fill-opacity")]) == 1
         words = [text.text for text in root.iter(f"{SVG}text")]
         assert {"reference: natural", "noise", "a", "above 0.25"} <= set(words)
         with Image.open("x/s.png") as sheet:
@@ -244,14 +247,16 @@ class TestDrawing:
         frequencies = tuple(2.0**-k for k in range(6, 0, -1))
         power = tuple(f**-2 for f in frequencies)
         root = ET.fromstring(power_svg([Curve("a & b", frequencies, power)], 0.25))
-        (line,) = root.findall(f"{SVG}polyline")
-        points = np.array([pair.split(",") for pair in line.attrib["points"].split()], dtype=float)
+        (line,) = [p for p in root.iter(f"{SVG}path") if p.get("stroke") == STYLES[0][1]]
+        pairs = [pair.split() for pair in re.split("[ML]", line.attrib["d"])[1:]]
+        points = np.array(pairs, dtype=float)
         steps = np.diff(points, axis=0)
         assert np.allclose(steps, steps[0], atol=0.11)
         assert steps[0, 0] > 0  # to the right
         assert steps[0, 1] > 0  # and down
-        marked = root.findall(f"{SVG}line")[-1].attrib["x1"]
-        assert float(marked) == pytest.approx(points[-2, 0], abs=0.06)
+        (marked,) = [p for p in root.iter(f"{SVG}path") if p.get("stroke") == "#7d8792"]
+        at = re.match(r"M([\d.]+) ", marked.attrib["d"])
+        assert float(at[1]) == pytest.approx(points[-2, 0], abs=0.11)
         assert "a & b" in [text.text for text in root.iter(f"{SVG}text")]
 
     def test_a_sheet_holds_its_pictures_pixel_by_pixel(self):

@@ -64,6 +64,16 @@ class TestCheck:
             assert said.out == ""
             assert len(said.err.splitlines()) == 1
 
+    def test_several_files_are_all_checked_and_one_that_is_bad_is_2(self, here, capsys):
+        for name, text in (("a.toml", ""), ("b.toml", "fail_om = 1"), ("c.toml", "")):
+            (here / name).write_text(f"schema_version = 1\n{text}")
+        assert run(["policy", "check", "a.toml", "b.toml", "c.toml"]) == 2
+        said = capsys.readouterr()
+        lines = said.out.splitlines()
+        assert lines == [f"{name}: can be used, 0 suppressions" for name in ("a.toml", "c.toml")]
+        assert "b.toml: unknown key 'fail_om'" in said.err
+        assert run(["policy", "check", "a.toml", "c.toml"]) == 0
+
     def test_nothing_that_a_terminal_would_obey_is_printed(self, here, capsys):
         text = suppression(reason='"\\u001b[31m red [bold]x"', expires=utc_today().isoformat())
         (here / "p.toml").write_text("schema_version = 1\n" + text)

@@ -7,6 +7,7 @@ from measured import depth, plausibility, retention, trust
 from report.runs import make_run
 
 from macoaudit.results import Skipped, TrustCheck, skipped_checks
+from macoaudit.store import results_from_bytes, results_text
 
 
 def test_every_place_of_a_record_is_looked_at(tmp_path: Path):
@@ -49,3 +50,13 @@ def test_nothing_skipped(tmp_path: Path):
         skipped=(),
     )
     assert not skipped_checks(replace(run, images=(image,), skipped=(), trust=()))
+
+
+def test_the_order_is_that_of_the_file(tmp_path: Path):
+    """A record in memory and the same one read back give reports of the same bytes."""
+    run = make_run(tmp_path, 1)
+    attributes = {name: Skipped(name, "grey") for name in ("orientation", "color", "layout")}
+    image = replace(run.images[0], retention=replace(retention(), attributes=attributes))
+    run = replace(run, images=(image,))
+    again = results_from_bytes(results_text(run).encode(), tmp_path / "results.json")
+    assert list(skipped_checks(again)) == list(skipped_checks(run))

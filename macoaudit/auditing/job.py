@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from macoaudit.audit_config import AuditConfig
+from macoaudit.auditing.key import run_key
 from macoaudit.auditing.labels import label_images, require_two_classes
 from macoaudit.auditing.reading import read_images
 from macoaudit.auditing.setup import AuditSetup, prepare_audit
@@ -13,7 +14,7 @@ from macoaudit.gate import Gate, Policy, require_same_model
 from macoaudit.pipeline import Clock, Progress, render_reports, require_outside
 from macoaudit.report.pdf import require_pdf
 from macoaudit.results import Run
-from macoaudit.store import RunFolder, digest_json
+from macoaudit.store import RunFolder
 
 Tell = Callable[[Progress], None]
 
@@ -115,7 +116,7 @@ def _spent(gate: Gate) -> str:
 def _begin(setup: AuditSetup, clock: Clock, tell: Tell) -> AuditWork:
     """Read the images, and open the run folder when there is something to audit."""
     config = setup.settings
-    key = digest_json(setup.facts())
+    key = run_key(setup)
     began = time.perf_counter()
     read, unit = read_images(
         setup.model,

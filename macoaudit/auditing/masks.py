@@ -54,6 +54,16 @@ def require_masks(masks: Path | None, images: Sequence[Path]) -> None:
             )
 
 
+def mask_path(folder: Path, relative: str) -> Path:
+    """Give the file that the mask of an image is in.
+
+    Args:
+        folder: of the masks.
+        relative: path of the image, relative to the folder of images.
+    """
+    return folder / PurePosixPath(relative).with_suffix(".png")
+
+
 def read_masks(folder: Path, images: Sequence[Seen], preprocessing: Preprocessing) -> Masks:
     """Read the mask of every image: ``folder/same/path/as/the/image.png``, above half is object.
 
@@ -72,7 +82,7 @@ def read_masks(folder: Path, images: Sequence[Seen], preprocessing: Preprocessin
     objects, digests = list[Tensor](), list[str | None]()
     problems: dict[str, list[str]] = {}
     for image in images:
-        path = folder / PurePosixPath(image.file.relative).with_suffix(".png")
+        path = mask_path(folder, image.file.relative)
         try:
             mask, sha256 = _read_mask(path, image, geometry)
         except ImageError as error:

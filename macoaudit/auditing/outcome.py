@@ -8,6 +8,8 @@ from macoaudit.results import Finding, GatedFinding, GateOutcome, GateRecord, Ru
 
 _NAMED = 5
 """Classes that the line lists."""
+_LETTERS = 60
+"""Of a class's name in it."""
 
 
 def summarise(
@@ -107,4 +109,8 @@ def _coverage(audit: ShortcutAudit) -> list[str]:
 
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+    return ", ".join(_short(name) for name in names[:_NAMED]) + more
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LETTERS else name[: _LETTERS - 1] + "…"

@@ -1,9 +1,10 @@
 """The record of an audit: everything that its stages found, and what it comes to."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from macoaudit import __version__
+from macoaudit.audit_config import AuditConfig
 from macoaudit.auditing.outcome import summarise
 from macoaudit.auditing.setup import AuditSetup
 from macoaudit.auditing.testing import suite_settings
@@ -85,9 +86,13 @@ def audit_record(
                 incomplete=incomplete,
             ),
         },
-        volatile=volatile_facts(clock, setup.model.device, command_line),
+        volatile={**volatile_facts(clock, setup.model.device, command_line), **_places(config)},
     )
     return replace(run, gate=setup.gate.decide(run))
+
+
+def _places(config: AuditConfig) -> dict[str, object]:
+    return {} if config.places is None else {"places": asdict(config.places)}
 
 
 def _incomplete(

@@ -5,21 +5,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from macoaudit.audit_config import MAX_IMAGES, AuditConfig, extent, extent_settings
-from macoaudit.cli.console import say, to_stderr
+from macoaudit.audit_config import MAX_IMAGES
+from macoaudit.cli.console import say, to_stdout
 from macoaudit.cli.devices import choose_device, choose_precision
 from macoaudit.cli.options import (
     AllowPickle,
-    Compat,
     Device,
-    FirstSeed,
     Formats,
-    MaxBad,
-    Neighbours,
-    Offline,
     Precision,
     Quiet,
     References,
@@ -28,24 +21,18 @@ from macoaudit.cli.options import (
     Verbose,
     Weights,
 )
-from macoaudit.cli.policing import require_subject, with_options
+from macoaudit.cli.policing import Call, Options, audit_config, require_subject, with_options
 from macoaudit.cli.running import (
     exit_code,
     parse_batch_size,
     parse_formats,
-    parse_share,
     print_annotations,
     print_record,
     report_names,
     run_folder,
-    say_skipped,
-    say_written,
 )
-from macoaudit.config import InvertConfig
-from macoaudit.errors import UsageError
+from macoaudit.cli.verdict import say_audit
 from macoaudit.gate import Gate, find_policy, read_baseline, utc_today
-from macoaudit.report.words import visible
-from macoaudit.results import Run
 
 
 def command(
@@ -103,23 +90,30 @@ def command(
     ] = None,
     weights: Weights = None,
     layer: Annotated[
-        str, typer.Option(help="Layer to invert; 'macoaudit models M' lists them.")
-    ] = "penultimate",
+        str | None,
+        typer.Option(help="Layer to invert (default: penultimate); 'macoaudit models M' lists."),
+    ] = None,
     seeds: Annotated[
         int | None, typer.Option(help="Inversions per image (default: the policy's).")
     ] = None,
-    seed: FirstSeed = 0,
+    seed: Annotated[int | None, typer.Option(help="First seed (default: 0).")] = None,
     steps: Annotated[
         int | None, typer.Option(help="Steps of inversions and drawings (default: the policy's).")
     ] = None,
-    compat: Compat = "macoaudit",
+    compat: Annotated[
+        str | None,
+        typer.Option(help="Settings: macoaudit (default), paper, horama or xplique."),
+    ] = None,
     spectrum: SpectrumFile = None,
     judge: Annotated[
         list[str] | None,
         typer.Option(help="Judge network for transfer; repeatable; 'none': no judges."),
     ] = None,
     reference: References = None,
-    neighbours: Neighbours = 3,
+    neighbours: Annotated[
+        int | None,
+        typer.Option(help="Nearest natural images in the distance to them (default: 3)."),
+    ] = None,
     device: Device = "auto",
     precision: Precision = "auto",
     batch_size: Annotated[
@@ -127,73 +121,89 @@ def command(
     ] = "auto",
     report_format: Formats = "html,pdf",
     resume: Resume = True,
-    max_bad: MaxBad = "5%",
+    max_bad: Annotated[
+        str | None,
+        typer.Option("--max-bad", help="Share of unusable images that is tolerated (default: 5%)."),
+    ] = None,
     allow_pickle: AllowPickle = False,
-    offline: Offline = False,
+    offline: Annotated[
+        bool | None,
+        typer.Option("--offline/--online", help="Never try the network (default: --online)."),
+    ] = None,
+    sarif_root: Annotated[
+        Path | None,
+        typer.Option(
+            "--sarif-root",
+            help="Folder that addresses in SARIF are relative to (default: that of the git "
+            "repository).",
+        ),
+    ] = None,
+    print_key: Annotated[
+        bool,
+        typer.Option(
+            "--print-key",
+            help="Print the key by which a CI can keep the run folder, and make no audit.",
+        ),
+    ] = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
     """Test a network for shortcuts; exit 1 with a finding, 2 when it could not be tested."""
     formats, printed = parse_formats(report_format, annotations=True)
-    if len(printed) > 1:
-        raise UsageError(
-            f"--format is {report_format!r}: json and annotations would both be printed on stdout. "
-            "Leave one of them out; macoaudit report makes the other from the run folder"
-        )
-    size, share = parse_batch_size(batch_size), parse_share(max_bad)
+    size = parse_batch_size(batch_size)
     today = utc_today()
     policy, policy_file = find_policy(policy_name, Path(), today)
-    policy = with_options(
-        policy,
+    options = Options(
         images=images,
         model=model,
+        weights=weights,
+        layer=layer,
+        masks=masks,
+        references=reference,
+        neighbours=neighbours,
         seeds=seeds,
+        seed=seed,
+        steps=steps,
+        compat=compat,
+        spectrum=spectrum,
         judges=judge,
+        offline=offline,
+        max_bad=max_bad,
         fail_on=fail_on,
-        exit_zero=exit_zero,
+        baseline=baseline,
+        sarif_root=sarif_root,
         max_images=max_images,
         max_minutes=max_minutes,
     )
+    policy = with_options(policy, options, exit_zero=exit_zero)
     if policy_file is not None and not quiet:
         say(f"policy: {policy_file}")
     network = require_subject(policy, policy_file)
-    known = None if baseline is None else read_baseline(baseline)
-    chosen = extent(policy.preset)
-    inversion_maco, drawing_maco = extent_settings(chosen, compat=compat, steps=steps)
+    named = "--baseline" if baseline is not None else f"policy {policy_file}: baseline"
+    known = (
+        None if policy.baseline is None else read_baseline(Path(policy.baseline), argument=named)
+    )
     place = choose_device(device)
-    config = AuditConfig(
-        inversion=InvertConfig(
-            images=tuple(Path(path) for path in policy.images),
-            model=network,
-            out=run_folder(out, "audit", network),
-            weights=weights,
-            layer=layer,
-            device=place,
-            precision=choose_precision(precision, place),
-            maco=inversion_maco,
-            spectrum=spectrum,
-            n_seeds=chosen.n_seeds if policy.seeds is None else policy.seeds,
-            seed=seed,
-            batch_size=size or (8 if place == "cpu" else 32),
-            trust=chosen.trust,
-            judges=policy.judges,
-            references=tuple(reference or ()),
-            plausibility_k=neighbours,
-            formats=formats,
-            resume=resume,
-            allow_pickle=allow_pickle,
-            offline=offline,
-            max_bad_frac=share,
-        ),
-        extent=chosen,
-        drawing=drawing_maco,
-        masks=masks,
-        max_images=policy.budget.max_images or MAX_IMAGES,
+    call = Call(
+        out=run_folder(out, "audit", network),
+        device=place,
+        precision=choose_precision(precision, place),
+        batch_size=size,
+        formats=formats,
+        resume=resume,
+        allow_pickle=allow_pickle,
     )
     # Slow to import, so not at the top: --help and a bad option need no torch.
-    from macoaudit.auditing import run_audit
+    from macoaudit.auditing import audit_key, run_audit
     from macoaudit.cli.progress import ProgressBar
+    from macoaudit.cli.repository import places
 
+    root = None if policy.sarif_root is None else Path(policy.sarif_root)
+    paths = [Path(path) for path in policy.images]
+    config = audit_config(policy, network, call, places(paths, policy_file, root))
+    if print_key:
+        to_stdout().print(audit_key(config))
+        return 0
     with ProgressBar(quiet) as bar:
         run = run_audit(
             config, gate=Gate(policy, known, today), command_line=sys.argv, on_progress=bar.update
@@ -202,38 +212,6 @@ def command(
         print_record(run)
     if "annotations" in printed:
         print_annotations(run)
-    show(run, config, quiet)
-    return exit_code(run)
-
-
-def show(run: Run, config: AuditConfig, quiet: bool) -> None:
-    """Print findings and the paths written, then the verdict, on stderr; with quiet that alone."""
-    from macoaudit.auditing import outcome_line
-
-    if not quiet:
-        if run.findings:
-            to_stderr().print(_table(run))
-        say_skipped(run)
     settings = config.inversion
-    names = report_names(settings.formats)
-    say_written(run, settings.out, names, quiet=quiet)
-    say(outcome_line(run))
-
-
-def _table(run: Run) -> Table:
-    table = Table(title=None, pad_edge=False)
-    table.add_column("severity")
-    table.add_column("class")
-    table.add_column("tests")
-    table.add_column("margin", justify="right")
-    table.add_column("what was seen", overflow="fold")
-    for one in run.findings:
-        severity = one.severity + (", needs review" if one.needs_review else "")
-        table.add_row(
-            severity,
-            Text(visible(one.class_name)),
-            Text(", ".join(one.tests)),
-            f"{one.margin:.2f}",
-            Text(visible(one.seen)),
-        )
-    return table
+    say_audit(run, settings.out, report_names(settings.formats), quiet=quiet)
+    return exit_code(run)

@@ -17,6 +17,8 @@ import typer
 from macoaudit import __version__
 from macoaudit.cli import (
     audit,
+    baseline,
+    compare,
     concepts,
     gallery,
     invert,
@@ -48,6 +50,8 @@ app.command("morph")(morph.command)
 app.command("spectrum")(spectrum.command)
 app.add_typer(phase.app)
 app.add_typer(policy.app)
+app.add_typer(baseline.app)
+app.command("compare")(compare.command)
 app.command("models")(models.command)
 app.command("report")(report.command)
 

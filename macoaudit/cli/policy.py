@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from macoaudit.cli.console import say, to_stdout
+from macoaudit.cli.console import fail, say, to_stdout
 from macoaudit.cli.options import Verbose
 from macoaudit.errors import UsageError
 from macoaudit.files import write_bytes
-from macoaudit.gate import DEFAULT_FILE, SetAside, read_policy, utc_today
+from macoaudit.gate import DEFAULT_FILE, Policy, SetAside, read_policy, utc_today
 from macoaudit.gate.writing import TEXT
 from macoaudit.report.words import visible
 
@@ -39,23 +39,37 @@ def init(
 
 @app.command("check")
 def check(
-    file: Annotated[Path, typer.Argument(help="A policy file.")] = Path(DEFAULT_FILE),
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help=f"Policy files (default: {DEFAULT_FILE})."),
+    ] = None,
     verbose: Verbose = False,
 ) -> int:
-    """Check a policy file, and list suppressions that have expired or soon will.
+    """Check policy files, and list suppressions that have expired or soon will.
 
-    Exits with 0 when an audit could use it, else with 2.
+    Exits with 0 when an audit could use each of them, else with 2.
     """
     today = utc_today()
-    policy = read_policy(file, today)
+    code = 0
+    for file in files or [Path(DEFAULT_FILE)]:
+        try:
+            policy = read_policy(file, today)
+        except UsageError as error:  # the others are checked all the same
+            code = fail(str(error), 2)
+        else:
+            _say_policy(file, policy, today)
+    return code
+
+
+def _say_policy(file: Path, policy: Policy, today: datetime.date) -> None:
     console = to_stdout()
     for one in sorted(policy.suppressions, key=lambda one: (one.expires, one.fingerprint)):
         if (line := _expiry(one, today)) is not None:
-            console.print(Text(visible(line)))
+            console.print(Text(visible(line)), soft_wrap=True)
     count = len(policy.suppressions)
     noun = "suppression" if count == 1 else "suppressions"
-    console.print(Text(visible(f"{file}: can be used, {count} {noun}")))
-    return 0
+    line = f"{file}: can be used, {count} {noun}"
+    console.print(Text(visible(line)), soft_wrap=True)
 
 
 def _expiry(one: SetAside, today: datetime.date) -> str | None:

@@ -1,9 +1,19 @@
 """The progress bar of a run."""
 
+import datetime
 import sys
+import time
 from types import TracebackType
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from macoaudit.cli.console import to_stderr
 from macoaudit.pipeline import Progress as Told
@@ -28,6 +38,19 @@ _STAGES = {
 }
 
 
+class _Elapsed(ProgressColumn):
+    """Time since the command began: a task's own stops when its stage is done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._began = time.monotonic()
+
+    def render(self, task: Task) -> Text:
+        """Write hours, minutes and seconds."""
+        passed = datetime.timedelta(seconds=int(time.monotonic() - self._began))
+        return Text(str(passed), style="progress.elapsed")
+
+
 class ProgressBar:
     """A progress bar on stderr that is not there when stderr is no terminal, or with --quiet."""
 
@@ -37,12 +60,13 @@ class ProgressBar:
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.fields[detail]}"),
-            TimeElapsedColumn(),
+            _Elapsed(),
             TimeRemainingColumn(),
             console=to_stderr(),
             disable=not shown,
             transient=True,
         )
+        self._stage = ""
         self._task = self._bar.add_task("Starting", total=1.0, detail="")
 
     def __enter__(self) -> "ProgressBar":
@@ -61,6 +85,9 @@ class ProgressBar:
 
     def update(self, told: Told) -> None:
         """Show where the run is."""
+        if told.stage != self._stage:  # how fast one stage is says nothing of the next one
+            self._bar.reset(self._task)
+            self._stage = told.stage
         step = told.step
         fraction = 0.0 if step is None else told.n_under_way * step.step / step.n_steps
         detail = f"{told.done_images}/{told.n_images} {told.noun}"

@@ -5,7 +5,7 @@ from typing import Annotated, get_args
 
 import typer
 
-from macoaudit.cli.console import say
+from macoaudit.cli.console import say, shown_path
 from macoaudit.cli.options import Verbose
 from macoaudit.cli.running import (
     parse_formats,
@@ -13,10 +13,10 @@ from macoaudit.cli.running import (
     print_record,
     recorded_code,
 )
+from macoaudit.cli.verdict import say_verdict
 from macoaudit.config import VerdictFormat
 from macoaudit.errors import UsageError
 from macoaudit.files import write_bytes
-from macoaudit.results import Run
 from macoaudit.store import read_results, results_text
 
 
@@ -44,19 +44,14 @@ def command(
 
     Exits with 2 when the run is incomplete; an audit exits as it did.
     """
-    formats, printed = parse_formats(report_format, annotations=True)
     to_file = output is not None and output != Path("-")
+    formats, printed = parse_formats(report_format, annotations=True, json_to_file=to_file)
     if not formats and not printed:
         raise UsageError(f"--format is {report_format!r}; name a format: html, pdf or json")
     if output is not None and "json" not in printed:
         raise UsageError(
             f"--output {output}: only json goes there; the other reports are written into the run "
             "folder. Add --format json, or leave --output out"
-        )
-    if len(printed) > 1 and not to_file:
-        raise UsageError(
-            f"--format is {report_format!r}: json and annotations would both be printed on stdout. "
-            "Name a file for json with --output, or leave one of them out"
         )
     # Slow to import, so not at the top: --help and a bad option need no template engine.
     from macoaudit.formats import verdict_of, write_verdict_format
@@ -92,16 +87,9 @@ def command(
         print_annotations(record)
     if not quiet:
         for path in written:
-            say(str(path))
-    return _verdict(record)
-
-
-def _verdict(record: Run) -> int:
-    """Say what the run comes to, and return the exit code."""
-    from macoaudit.auditing import outcome_line
-
+            say(shown_path(path))
     if record.command == "audit":
-        say(outcome_line(record))
-    if record.status != "complete":
+        say_verdict(record, quiet=quiet)
+    elif record.status != "complete":
         say("macoaudit: the run is incomplete")
     return recorded_code(record)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from macoaudit.cli.console import say
+from macoaudit.cli.console import say, say_item, shown_path
 from macoaudit.config import REPORT_FILES, ReportFormat, VerdictFormat
 from macoaudit.errors import UsageError
 from macoaudit.results import Run, skipped_checks
@@ -68,7 +68,7 @@ def parse_share(text: str) -> float:
 
 
 def parse_formats(
-    text: str, *, verdict: bool = True, annotations: bool = False
+    text: str, *, verdict: bool = True, annotations: bool = False, json_to_file: bool = False
 ) -> tuple[tuple[ReportFormat, ...], tuple[Printed, ...]]:
     """Parse ``--format`` into the reports to write and the documents to print on stdout.
 
@@ -76,10 +76,11 @@ def parse_formats(
         text: as given.
         verdict: whether the command may have a verdict, which sarif, junit and md hold.
         annotations: whether it can print workflow annotations, which hold the verdict too.
+        json_to_file: whether json goes into a file and leaves stdout to annotations.
 
     Raises:
-        UsageError: for an unknown format, for none beside others, and for one that the command
-            cannot write.
+        UsageError: for an unknown format, for none beside others, for one that the command cannot
+            write, and for two documents on stdout.
     """
     names = list(dict.fromkeys(name.strip() for name in text.split(",")))
     known = {*REPORT_FILES, *get_args(Printed), "none"}
@@ -95,6 +96,12 @@ def parse_formats(
         if verdict:
             raise UsageError(f"{told}and is printed by macoaudit report RUN --format annotations")
         raise UsageError(f"{told}and this command gives none. Use html, pdf or json")
+    if {"json", "annotations"} <= set(names) and not json_to_file:
+        raise UsageError(
+            f"--format is {text!r}: json and annotations would both be printed on stdout. Leave "
+            "one of them out; macoaudit report RUN makes the other, and with --output FILE json "
+            "into a file"
+        )
     files = tuple(cast(ReportFormat, name) for name in names if name in REPORT_FILES)
     return files, tuple(cast(Printed, name) for name in names if name in get_args(Printed))
 
@@ -137,9 +144,9 @@ def say_skipped(run: Run) -> None:
         return
     say("1 check was skipped:" if total == 1 else f"{total} checks were skipped:")
     for item, count in list(skipped.items())[:_REASONS]:
-        say(f"  {item.check}: {item.reason}" + (f" ({count} times)" if count > 1 else ""))
+        say_item(f"{item.check}: {item.reason}" + (f" ({count} times)" if count > 1 else ""))
     if len(skipped) > _REASONS:
-        say(f"  ... {len(skipped) - _REASONS} more reasons in results.json")
+        say_item(f"... {len(skipped) - _REASONS} more reasons in results.json")
 
 
 def say_written(run: Run, out: Path, names: Sequence[str], *, quiet: bool) -> None:
@@ -150,7 +157,7 @@ def say_written(run: Run, out: Path, names: Sequence[str], *, quiet: bool) -> No
         return
     for name in names:
         if (out / name).exists():
-            say(str(out / name))
+            say(shown_path(out / name))
 
 
 def exit_code(run: Run) -> int:

@@ -1,8 +1,9 @@
 """The rules that findings belong to: stable names, and what each of them means in plain words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from macoaudit import gate
 from macoaudit.formats.plain import plain
 from macoaudit.results import Severity
 
@@ -25,37 +26,27 @@ class Rule:
     """Worst that it can be."""
 
 
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "shortcut/place",
+_WORDS: Mapping[gate.Rule, tuple[str, str]] = {
+    "shortcut/place": (
         "The network uses a cue that lies in one part of the image.",
         "A region of the class's images carries the class into images of other classes (causal), "
-        "and it comes back in images of the class (consistency).",
-        "high",
+        "and it comes back in images of the class (consistency); or object masks show that noise "
+        "on the background costs the class more than noise on the object.",
     ),
-    Rule(
-        "shortcut/spectrum",
+    "shortcut/spectrum": (
         "The network uses the colour, sharpness or grain of the whole image.",
         "The mean spectrum of the class's images, put on images of other classes as a filter, "
         "raises the class (causal), and it is found again in other images of the class "
         "(consistency).",
-        "high",
     ),
-    Rule(
-        "shortcut/property",
+    "shortcut/property": (
         "The network uses a simple property of the whole image, such as brightness or a border.",
         "Shifting the property in images of other classes raises the class (causal), and the "
         "property alone tells the class (consistency).",
-        "high",
     ),
-    Rule(
-        "shortcut/masks",
-        "The network depends more on the background than on the object.",
-        "Noise on the background of the class's images costs it more than noise on the object "
-        "that the masks mark.",
-        "info",
-    ),
-)
+}
+RULES: tuple[Rule, ...] = tuple(Rule(name, *_WORDS[name], "high") for name in gate.RULES)
+"""Those of the gate, which alone gives findings their rules, in its order."""
 
 
 def rules_for(names: Iterable[str]) -> tuple[Rule, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import quote
 
-from macoaudit.formats.places import relative_uri
+from macoaudit.formats.places import address, in_repository
 from macoaudit.formats.plain import more, plain
 from macoaudit.formats.rules import ADVICE, Rule, rules_for
 from macoaudit.formats.verdicts import (
@@ -39,6 +39,8 @@ _STATES: Mapping[FindingState, str] = {
     "worsened": "updated",
     "fixed": "absent",
 }
+SOURCE_ROOT = "%SRCROOT%"
+"""The name that code hosts know the root of a repository by."""
 FINGERPRINT = "macoauditFinding/v1"
 GITHUB_FINGERPRINT = "primaryLocationLineHash"
 """The one that GitHub follows an alert by; without it the text of the line would be hashed, and an
@@ -69,7 +71,8 @@ def to_sarif(run: Run) -> str:
                 "automationDetails": {"id": f"macoaudit/{quote(name, safe='')}/"},
                 "invocations": [_invocation(run, gate, len(shown) - len(kept))],
                 "columnKind": "unicodeCodePoints",
-                "results": [_result(one, places) for one in kept],
+                **_bases(run),
+                "results": [_result(run, one, places) for one in kept],
                 "properties": {
                     "verdict": gate.outcome,
                     "exitCode": gate.exit_code,
@@ -130,7 +133,15 @@ def _notification(level: Literal["error", "warning", "note"], text: str) -> dict
     return {"level": level, "message": {"text": _literal(plain(text, 1000))}}
 
 
-def _result(shown: ShownFinding, places: Mapping[str, int]) -> dict[str, Any]:
+def _bases(run: Run) -> dict[str, Any]:
+    """Name what addresses are relative to; where that is on this machine is nobody's business."""
+    if not in_repository(run):
+        return {}
+    text = "Root of the repository that holds the images."
+    return {"originalUriBaseIds": {SOURCE_ROOT: {"description": {"text": text}}}}
+
+
+def _result(run: Run, shown: ShownFinding, places: Mapping[str, int]) -> dict[str, Any]:
     gated = shown.gated
     result: dict[str, Any] = {
         "ruleId": plain(gated.rule),
@@ -140,7 +151,7 @@ def _result(shown: ShownFinding, places: Mapping[str, int]) -> dict[str, Any]:
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": relative_uri(shown.image)},
+                    "artifactLocation": _location(run, shown.image),
                     "region": {"startLine": 1},
                 }
             }
@@ -169,6 +180,11 @@ def _result(shown: ShownFinding, places: Mapping[str, int]) -> dict[str, Any]:
     if gated.state is not None:
         result["baselineState"] = _STATES[gated.state]
     return result
+
+
+def _location(run: Run, image: str | None) -> dict[str, str]:
+    base = {"uriBaseId": SOURCE_ROOT} if in_repository(run) else {}
+    return {"uri": address(run, image), **base}
 
 
 def _message(shown: ShownFinding) -> str:

@@ -60,11 +60,12 @@ class Baseline:
     """Of the file's bytes."""
 
 
-def read_baseline(path: Path) -> Baseline:
+def read_baseline(path: Path, *, argument: str = "--baseline") -> Baseline:
     """Read the record of an earlier audit and check all of it.
 
     Args:
         path: ``results.json`` or its run folder.
+        argument: that named it, for messages.
 
     Raises:
         UsageError: when it cannot be read, was truncated or edited, has another schema version, or
@@ -74,20 +75,20 @@ def read_baseline(path: Path) -> Baseline:
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise _refused(file, f"cannot be read ({error.strerror or error})") from error
+        raise _refused(argument, file, f"cannot be read ({error.strerror or error})") from error
     try:
         run = results_from_bytes(content, file)
     except StoreError as error:
-        raise UsageError(f"--baseline {error}") from error
+        raise UsageError(f"{argument} {error}") from error
     problem = _form(run) or _use(run)
     if problem:
-        raise _refused(file, problem)
+        raise _refused(argument, file, problem)
     return Baseline(run, hashlib.sha256(content).hexdigest())
 
 
-def _refused(file: Path, reason: str) -> UsageError:
+def _refused(argument: str, file: Path, reason: str) -> UsageError:
     return UsageError(
-        f"--baseline {file}: {reason}. Give the results.json of a complete audit of this network, "
+        f"{argument} {file}: {reason}. Give the results.json of a complete audit of this network, "
         "as macoaudit wrote it"
     )
 

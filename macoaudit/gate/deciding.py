@@ -108,6 +108,7 @@ def decide(run: Run, policy: Policy, baseline: Baseline | None, today: datetime.
             *_sampled(run, found),
             *_noted(suppressions, now, complete=not reasons),
             *unknown,
+            *_overridden(policy),
             *(["Findings fail this audit; it exits with 0 because of --exit-zero."] * forgiven),
         ),
     )
@@ -196,6 +197,16 @@ def _sampled(run: Run, found: int) -> list[str]:
     return [
         f"{len(run.images)} of {found} images were read, evenly spaced ones of every folder "
         f"(max_images is {run.config.get('max_images')})."
+    ]
+
+
+def _overridden(policy: Policy) -> list[str]:
+    """Say what the command line decided in place of a file that people agreed on."""
+    if policy.sha256 is None or not policy.overrides:
+        return []
+    return [
+        f"The command line sets {', '.join(policy.overrides)}, whatever the policy {policy.name} "
+        "says."
     ]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from macoaudit.audit_config import ExtentName
+from macoaudit.config import Preset
 from macoaudit.gate.rules import Rule
 from macoaudit.results import FailOn, Finding, Severity
 
@@ -70,17 +71,40 @@ class Policy:
     preset: ExtentName = "quick"
     model: str | None = None
     """As ``--model`` takes it; the path of a card is already the file's."""
+    weights: str | None = None
+    """As ``--weights`` takes it; the path of a file is already the policy file's."""
+    layer: str | None = None
     images: tuple[str, ...] = ()
     """Paths."""
+    masks: str | None = None
+    """Path of a folder."""
+    references: tuple[str, ...] = ()
+    """Paths."""
+    neighbours: int | None = None
     seeds: int | None = None
     """Inversions of an image; None: the preset's."""
+    seed: int | None = None
+    """The first seed."""
+    steps: int | None = None
+    compat: Preset | None = None
+    spectrum: str | None = None
+    """Path of a file."""
     judges: tuple[str, ...] = ()
+    offline: bool | None = None
+    max_bad: float | None = None
+    """Share of unusable images that is tolerated, 0 to 1."""
+    baseline: str | None = None
+    """Path of ``results.json`` of an earlier audit."""
+    sarif_root: str | None = None
+    """Path of the folder that addresses in SARIF are relative to."""
     fail_on: FailOn = "high"
     exit_zero: bool = False
     """Exit with 0 on findings. Only ever from the command line: in a file it would be forgotten."""
     budget: Budget = Budget()
     rules: Mapping[Rule, RulePolicy] = field(default_factory=dict)
     suppressions: tuple[SetAside, ...] = ()
+    overrides: tuple[str, ...] = ()
+    """Keys that the command line set, as a policy file writes them, in alphabetical order."""
 
     def rule(self, name: Rule) -> RulePolicy:
         """How findings of a rule count."""
@@ -91,6 +115,7 @@ class Policy:
         return {
             "fail_on": self.fail_on,
             "exit_zero": self.exit_zero,
+            "overrides": list(self.overrides),
             "max_minutes": self.budget.max_minutes,
             "rules": {
                 name: {"least_margin": rule.least_margin, "severities": dict(rule.severities)}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from macoaudit.audit_config import EXTENTS, ExtentName
+from macoaudit.config import Preset
 from macoaudit.errors import UsageError
 from macoaudit.gate.policy import SCHEMA_VERSION, Budget, Policy, RulePolicy, SetAside
 from macoaudit.gate.rules import RULES, Rule
@@ -22,14 +23,48 @@ _KEYS = (
     "schema_version",
     "preset",
     "model",
+    "weights",
+    "layer",
     "images",
+    "masks",
+    "references",
+    "neighbours",
     "seeds",
+    "seed",
+    "steps",
+    "compat",
+    "spectrum",
     "judges",
+    "offline",
+    "max_bad",
     "fail_on",
+    "baseline",
+    "sarif_root",
     "budget",
     "rules",
     "suppressions",
 )
+_BUDGET_KEYS = ("max_minutes", "max_images")
+# What a change to a file must not decide in silence, or what is the machine's or the call's.
+_OPTIONS = (
+    "exit_zero",
+    "allow_pickle",
+    "device",
+    "precision",
+    "batch_size",
+    "format",
+    "out",
+    "resume",
+    "quiet",
+    "verbose",
+)
+_ELSEWHERE = {
+    **{
+        name: f"it is an option of the command line only, --{name.replace('_', '-')}"
+        for name in _OPTIONS
+    },
+    **dict.fromkeys(_BUDGET_KEYS, "write it below [budget]"),
+}
 _SUPPRESSION_KEYS = ("fingerprint", "reason", "owner", "expires")
 
 
@@ -91,25 +126,46 @@ def read_policy(path: Path, today: datetime.date) -> Policy:
     content = _content(path)
     top = Table(str(path), "", _document(path, content))
     _require_version(top)
-    top.only(_KEYS)
+    top.only(_KEYS, _ELSEWHERE)
+    folder = path.parent
     model = top.text("model", 'the name of a network or a card, such as "vit_base" or "card.toml"')
-    images = top.texts("images", 'paths, such as ["photos"]')
+    weights = top.text("weights", 'a safetensors file, or "random"')
+    judges = top.texts("judges", 'names of networks, or ["none"]')
     return Policy(
         name=path.name,
         sha256=hashlib.sha256(content).hexdigest(),
         preset=cast(ExtentName, top.choice("preset", EXTENTS) or "quick"),
-        model=None if model is None else _network(model, path.parent),
-        images=tuple(str(path.parent / name) for name in images),
+        model=None if model is None else _network(model, folder),
+        weights=str(folder / weights) if weights not in (None, "random") else weights,
+        layer=top.text("layer", "the name of a layer; 'macoaudit models M' lists them"),
+        images=_paths(top, "images", 'paths, such as ["photos"]', folder),
+        masks=_path(top, "masks", "the folder of object masks", folder),
+        references=_paths(top, "references", 'paths of natural images, such as ["nature"]', folder),
+        neighbours=top.whole("neighbours", 1),
         seeds=top.whole("seeds", 1),
-        judges=tuple(
-            _network(name, path.parent)
-            for name in top.texts("judges", 'names of networks, or ["none"]')
-        ),
+        seed=top.whole("seed", 0),
+        steps=top.whole("steps", 1),
+        compat=cast(Preset | None, top.choice("compat", get_args(Preset))),
+        spectrum=_path(top, "spectrum", "a file that macoaudit spectrum wrote", folder),
+        judges=tuple(_network(name, folder) for name in judges),
+        offline=top.truth("offline"),
+        max_bad=top.share("max_bad"),
         fail_on=cast(FailOn, top.choice("fail_on", get_args(FailOn)) or "high"),
+        baseline=_path(top, "baseline", "results.json of an earlier audit", folder),
+        sarif_root=_path(top, "sarif_root", "the folder of the repository", folder),
         budget=_budget(top.table("budget")),
         rules=_rules(top.table("rules")),
         suppressions=_suppressions(top, today),
     )
+
+
+def _path(top: Table, key: str, wanted: str, folder: Path) -> str | None:
+    name = top.text(key, wanted)
+    return None if name is None else str(folder / name)
+
+
+def _paths(top: Table, key: str, wanted: str, folder: Path) -> tuple[str, ...]:
+    return tuple(str(folder / name) for name in top.texts(key, wanted))
 
 
 def _content(path: Path) -> bytes:
@@ -155,7 +211,7 @@ def _network(name: str, folder: Path) -> str:
 
 
 def _budget(table: Table) -> Budget:
-    table.only(("max_minutes", "max_images"))
+    table.only(_BUDGET_KEYS)
     return Budget(
         max_minutes=table.number("max_minutes", "a number of minutes above 0"),
         max_images=table.whole("max_images", 2),

@@ -57,12 +57,20 @@ class Table:
         shown = value.isoformat() if isinstance(value, datetime.date) else repr(value)
         self.refuse(f"{key} is {shown[:80]} ({_kind(value)}); give {wanted}")
 
-    def only(self, allowed: Sequence[str]) -> None:
-        """Refuse every key but the allowed ones."""
+    def only(self, allowed: Sequence[str], elsewhere: Mapping[str, str] | None = None) -> None:
+        """Refuse every key but the allowed ones.
+
+        Args:
+            allowed: the keys.
+            elsewhere: keys that belong somewhere else, and where.
+        """
         for key in self.values:
-            if key not in allowed:
-                hint = nearest(key, allowed)
-                self.refuse(f"unknown key {key!r}. {hint}Allowed: {', '.join(allowed)}")
+            if key in allowed:
+                continue
+            if elsewhere is not None and key in elsewhere:
+                self.refuse(f"{key!r} does not stand here: {elsewhere[key]}")
+            hint = nearest(key, allowed)
+            self.refuse(f"unknown key {key!r}. {hint}Allowed: {', '.join(allowed)}")
 
     def table(self, key: str) -> "Table":
         """Read a table; one that is not there is empty."""
@@ -129,6 +137,31 @@ class Table:
         value = self.values[key]
         fine = isinstance(value, int | float) and not isinstance(value, bool)
         if not fine or not least <= value < float("inf") or value == 0:
+            self.wrong(key, wanted)
+        return float(value)
+
+    def truth(self, key: str) -> bool | None:
+        """Read true or false."""
+        if key not in self.values:
+            return None
+        value = self.values[key]
+        if not isinstance(value, bool):
+            self.wrong(key, "true or false, without quotes")
+        return value
+
+    def share(self, key: str) -> float | None:
+        """Read a share of 0 to 1, a number or a text such as ``5%``."""
+        if key not in self.values:
+            return None
+        value = self.values[key]
+        wanted = 'a share of 0 to 1, such as 0.05 or "5%"'
+        if isinstance(value, str) and value.endswith("%"):
+            try:
+                value = float(value.removesuffix("%")) / 100
+            except ValueError:
+                self.wrong(key, wanted)
+        fine = isinstance(value, int | float) and not isinstance(value, bool)
+        if not fine or not 0 <= value <= 1:
             self.wrong(key, wanted)
         return float(value)
 

@@ -11,14 +11,37 @@ preset = "quick"
 
 # What is audited: a network or a model card, and images in folders named after their classes.
 # model = "card.toml"
+# weights = "net.safetensors"    # in place of the model's own
+# layer = "penultimate"          # that is inverted; `macoaudit models card.toml` lists them
 # images = ["photos"]
+# masks = "masks"                # one PNG for every image, the object white
 
-# Inversions of an image, and networks that judge them (["none"]: no judges).
+# Inversions of an image and the first seed of them, steps of inversions and drawings, whose
+# settings ("macoaudit", "paper", "horama", "xplique"), the magnitude spectrum that they keep.
 # seeds = 3
-# judges = ["resnet50"]
+# seed = 0
+# steps = 256
+# compat = "macoaudit"
+# spectrum = "mine.safetensors"
 
-# Least severity that fails the audit: "high", "medium" or "never".
+# Networks that judge the inversions (["none"]: no judges), natural images to compare them with,
+# and how many of the nearest ones count. offline: never try to download weights.
+# judges = ["resnet50"]
+# references = ["natural-photos"]
+# neighbours = 3
+# offline = true
+
+# Share of unusable images that is tolerated; more make the audit incomplete.
+# max_bad = "5%"
+
+# Least severity that fails the audit: "high", "medium" or "never". With a baseline, the
+# results.json of an earlier audit, only new and worse findings do.
 fail_on = "high"
+# baseline = "baseline.json"
+
+# Folder that the addresses of images in SARIF are relative to (without it: the repository that the
+# audit is started in).
+# sarif_root = "."
 
 # [budget]
 # max_minutes = 60    # an audit that is not done by then is incomplete, which is no pass

@@ -1,6 +1,6 @@
 """Files <-> tensors: the only package that knows 0..255."""
 
-from macoaudit.images.finding import EXTENSIONS, ImageFile, find_images, image_id
+from macoaudit.images.finding import EXTENSIONS, ImageFile, find_images, folder_of_images, image_id
 from macoaudit.images.natural import NaturalImage, read_natural
 from macoaudit.images.reading import (
     FORMATS,
@@ -24,6 +24,7 @@ __all__ = [
     "decode_image",
     "digest",
     "find_images",
+    "folder_of_images",
     "image_id",
     "load_bytes",
     "preprocess",

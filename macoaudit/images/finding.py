@@ -47,8 +47,7 @@ def find_images(paths: Sequence[Path]) -> tuple[ImageFile, ...]:
     """
     if not paths:
         raise UsageError("IMAGES: no path came. Give an image, several, or a folder of images")
-    single = len(paths) == 1
-    base = None if single else Path(os.path.commonpath([path.absolute() for path in paths]))
+    base = _common(paths)
     found: dict[Path, ImageFile] = {}
     for path in paths:
         for image in _find_one(path, base):
@@ -59,6 +58,23 @@ def find_images(paths: Sequence[Path]) -> tuple[ImageFile, ...]:
             f"{' '.join(EXTENSIONS)} (any case)"
         )
     return tuple(sorted(found.values(), key=lambda image: (image.relative, str(image.path))))
+
+
+def folder_of_images(paths: Sequence[Path]) -> Path:
+    """Give the folder that paths of images are relative to, absolute.
+
+    Args:
+        paths: as :func:`find_images` takes them, at least one.
+    """
+    folder = _common(paths) or paths[0].absolute()
+    return folder if folder.is_dir() else folder.parent
+
+
+def _common(paths: Sequence[Path]) -> Path | None:
+    """The folder that several paths share; None for a single one."""
+    if len(paths) == 1:
+        return None
+    return Path(os.path.commonpath([path.absolute() for path in paths]))
 
 
 def _find_one(path: Path, base: Path | None) -> Iterator[ImageFile]:

@@ -16,7 +16,7 @@ from macoaudit.methods.tables import (
 )
 from macoaudit.methods.texts import HOW_TO_READ, LIMITS
 from macoaudit.methods.words import main_measures, method_name, sentence
-from macoaudit.report.pieces import Chart
+from macoaudit.report.charts import Chart
 from macoaudit.report.records import Fact
 from macoaudit.report.words import visible
 

@@ -126,6 +126,23 @@ def not_made_rows(run: Run) -> tuple[NotMadeRow, ...]:
     )
 
 
+def tests_summary(run: Run) -> str:
+    """Count the tests by outcome: what passed is said as well, and what was not made."""
+    counts = {
+        word: sum(test.outcome == outcome for test in run.tests)
+        for word, outcome in (
+            ("passed", "passed"),
+            ("flagged", "flagged"),
+            ("not made", "not tested"),
+        )
+    }
+    words = ", ".join(f"{number:,} {word}" for word, number in counts.items())
+    return (
+        f"Of {plural(len(run.tests), 'test')}: {words}. A test that passed found nothing that "
+        "reaches its bounds; it does not prove a class clean."
+    )
+
+
 def coverage_sentences(run: Run) -> tuple[str, ...]:
     """Say what was tested and on what, so that silence means something."""
     audit = run.shortcuts

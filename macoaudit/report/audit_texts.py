@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 
 from macoaudit.report.drawn_texts import drawn_texts
+from macoaudit.report.proof import proof_outcome
 from macoaudit.report.records import Fact, Texts
 from macoaudit.report.texts import texts
 from macoaudit.report.words import plural, share_text
-from macoaudit.results import Run
+from macoaudit.results import Retention, Run
 
 FEW_IMAGES = 20
 """Below this many images a tested class's silence is said to be weak; a rule of thumb."""
@@ -63,6 +64,7 @@ TESTS = {
     "object.",
 }
 GLOSSARY = (
+    Fact("Baseline", "An earlier audit of the same network; what was in it does not fail again."),
     Fact("Compact evidence", "Evidence that is small, rigid and alike on all images of a class."),
     Fact(
         "Corrected p-value",
@@ -70,6 +72,16 @@ GLOSSARY = (
         "classes were asked.",
     ),
     Fact("Cue", "Whatever the network uses to tell a class: a mark, a colour, a background."),
+    Fact(
+        "Fingerprint",
+        "Names a finding by rule, the network's name, class and kind of cue, without any measured "
+        "number, so that it is the same in the next audit.",
+    ),
+    Fact(
+        "Suppression",
+        "An entry of the policy that sets one finding aside until a day, with a reason and an "
+        "owner.",
+    ),
     Fact("Donor", "An image of another class that a region is pasted on."),
     Fact("Not tested", "A class without both kinds of test. It is not cleared."),
     Fact(
@@ -79,6 +91,8 @@ GLOSSARY = (
     ),
 )
 CAN_TELL = (
+    "Thresholds were set on networks with planted cues. For other networks, images and kinds of "
+    "cue they are not calibrated, so a finding near its threshold says little either way.",
     "A class without a finding is not proven clean. The tests see cues that lie in one place of "
     "the image, or that are properties of the whole image; a cue spread over many places, or one "
     "that these images do not show, is missed.",
@@ -114,12 +128,30 @@ def _limits(run: Run) -> Iterable[str]:
             "Some or all images have no class folder, so the network's own prediction stands for "
             "their class. What it gets wrong is counted to the wrong class."
         )
+    review = sum(one.review_reason == "compact evidence" for one in run.findings)
+    if review:
+        yield (
+            f"{plural(review, 'finding rests', 'findings rest')} on compact evidence, which a true "
+            "object can be too: no number here tells which."
+        )
+    yield from _unproven(run)
     if audit.with_masks == 0:
         yield ("No object masks were given, so no test here can tell a background from an object.")
     yield (
         f"P-values are corrected at a false discovery rate of {share_text(audit.level)}: about "
         "that share of flagged tests may be chance."
     )
+
+
+def _unproven(run: Run) -> Iterable[str]:
+    """Say of how many retention maps the proof by deletion did not hold."""
+    maps = [one.retention for one in run.images if isinstance(one.retention, Retention)]
+    good = sum(proof_outcome(one.faithfulness) == "holds" for one in maps)
+    if good < len(maps):
+        yield (
+            f"The proof by deletion holds for {good:,} of {plural(len(maps), 'inverted image')}; "
+            "the maps of the others are not validated."
+        )
 
 
 def _once(groups: Iterable[Sequence[Fact]]) -> dict[str, Fact]:

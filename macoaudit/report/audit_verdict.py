@@ -4,7 +4,14 @@ from collections.abc import Sequence
 
 from macoaudit.report.finding_cards import SEVERITIES, SYMBOLS, findings_in_order
 from macoaudit.report.finding_records import AuditBanner
-from macoaudit.report.gate_words import gate_incomplete, gate_level, gate_sentences, gate_status
+from macoaudit.report.gate_words import (
+    gate_incomplete,
+    gate_level,
+    gate_line,
+    gate_sentences,
+    gate_status,
+    images_line,
+)
 from macoaudit.report.records import Fact
 from macoaudit.report.trust import trust_warning
 from macoaudit.report.words import fraction_text, plural, visible
@@ -102,6 +109,11 @@ def _warning(run: Run) -> str | None:
     return " ".join(parts) or None
 
 
+def _images(run: Run) -> tuple[str, ...]:
+    line = images_line(run)
+    return () if line is None else (line,)
+
+
 def audit_banner(run: Run, sentences: Sequence[str]) -> AuditBanner:
     """Word the verdict of an audit.
 
@@ -127,7 +139,8 @@ def audit_banner(run: Run, sentences: Sequence[str]) -> AuditBanner:
         level=level,
         symbol=_symbol(run, level),
         explanation=explanation,
-        sentences=(*gate_sentences(run), *sentences),
+        gate=gate_line(run),
+        sentences=(*gate_sentences(run), *_images(run), *sentences),
         warning=_warning(run),
         tiles=tuple(tiles),
     )

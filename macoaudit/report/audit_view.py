@@ -10,6 +10,7 @@ from macoaudit.report.audit_coverage import (
     coverage_sentences,
     made_rows,
     not_made_rows,
+    tests_summary,
 )
 from macoaudit.report.audit_texts import audit_texts
 from macoaudit.report.audit_verdict import audit_banner
@@ -18,6 +19,7 @@ from macoaudit.report.drawn_cards import TargetCard, build_target_card
 from macoaudit.report.drawn_view import DrawnView, build_drawn_view
 from macoaudit.report.facts import audited, reproduce, settings_sentence, subtitle, volatile
 from macoaudit.report.finding_cards import (
+    SEVERITIES,
     SYMBOLS,
     build_finding_card,
     finding_anchors,
@@ -32,6 +34,9 @@ from macoaudit.report.finding_records import (
     NotMadeRow,
     TestRow,
 )
+from macoaudit.report.finding_suppression import gated_finding
+from macoaudit.report.gate_words import counted_as
+from macoaudit.report.heat import HeatView, heat_view
 from macoaudit.report.inverted_view import build_inverted_view
 from macoaudit.report.limits import Limits
 from macoaudit.report.records import Card, Fact, FactGroup, Texts, View
@@ -51,6 +56,7 @@ class AuditView:
     tool: str
     banner: AuditBanner
     glance: tuple[GlanceRow, ...]
+    heat: HeatView | None
     audited: tuple[FactGroup, ...]
     settings_sentence: str
     texts: Texts
@@ -60,6 +66,7 @@ class AuditView:
     common: tuple[str, ...]
     """Reasons that hold for every class, said once."""
     tests: tuple[tuple[TestRow, ...], ...]
+    tests_summary: str
     tests_note: str | None
     not_made: tuple[NotMadeRow, ...]
     drawn: DrawnView | None
@@ -90,18 +97,20 @@ def audit_cards(run: Run) -> Iterator[FindingCard | TargetCard | Card]:
     yield from (build_card(image, "") for image in weakest_first(inverted_run(run).images))
 
 
-def _glance(findings: Sequence[Finding], anchors: Mapping[str, str]) -> tuple[GlanceRow, ...]:
-    return tuple(
-        GlanceRow(
-            anchor=anchors.get(one.id),
-            title=visible(one.class_name),
-            severity=one.severity,
-            symbol=SYMBOLS[one.severity],
-            review=review_badge(one),
-            margin=fraction_text(one.margin),
-            tests=", ".join(visible(test) for test in one.tests),
-        )
-        for one in findings
+def _glance_row(run: Run, one: Finding, anchors: Mapping[str, str]) -> GlanceRow:
+    gated = gated_finding(run, one)
+    return GlanceRow(
+        anchor=anchors.get(one.id),
+        title=visible(one.class_name),
+        severity=one.severity,
+        symbol=SYMBOLS[one.severity],
+        review=review_badge(one),
+        counted=counted_as(run, one),
+        margin=fraction_text(one.margin),
+        order=str(SEVERITIES.index(one.severity)),
+        state="" if gated is None else gated.state or "",
+        fails="" if gated is None else "yes" if gated.fails else "no",
+        tests=", ".join(visible(test) for test in one.tests),
     )
 
 
@@ -179,7 +188,8 @@ def build_audit_view(run: Run, limits: Limits, source: str) -> AuditView:
         subtitle=subtitle(run),
         tool=visible(tool),
         banner=banner,
-        glance=_glance(ordered, anchors),
+        glance=tuple(_glance_row(run, one, anchors) for one in ordered),
+        heat=heat_view(run),
         audited=_audited(run),
         settings_sentence=settings_sentence(run),
         texts=audit_texts(run),
@@ -195,6 +205,7 @@ def build_audit_view(run: Run, limits: Limits, source: str) -> AuditView:
         if run.shortcuts is None
         else tuple(visible(reason) for reason in common_reasons(run.shortcuts)),
         tests=_chunks(tests, limits.chunk),
+        tests_summary=tests_summary(run),
         tests_note=tests_note,
         not_made=not_made_rows(run),
         drawn=drawn,

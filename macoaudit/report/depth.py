@@ -1,9 +1,10 @@
 """The depth profile to a chart, a table, and a row of pictures on each card."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from macoaudit.report.charts import line_chart
-from macoaudit.report.pieces import Chart, DepthRow, DepthStep, DepthView, Picture
+from macoaudit.report.charts import Chart, line_chart
+from macoaudit.report.pieces import DepthRow, DepthStep, DepthView, Picture
 from macoaudit.report.retention import attribute_name, octave, ordered
 from macoaudit.report.words import DASH, fraction_text, plural, similarity_text, visible
 from macoaudit.results import DepthPoint, ImageAudit, Retained, Skipped
@@ -56,15 +57,16 @@ def _chart(
     for name, values in series:
         pairs = zip(layers, values, strict=True)
         words.append(f"{name}: {', '.join(f'{la} {fraction_text(v)}' for la, v in pairs)}.")
-    return line_chart(
+    chart = line_chart(
         f"{title}. {' '.join(words)}",
         layers,
         series,
         top=1.0,
-        width_px=540.0,
+        width_px=552.0,
         height_px=230.0,
-        label_px=190.0,
+        label_px=222.0,
     )
+    return replace(chart, caption=title)
 
 
 def depth_view(images: Sequence[ImageAudit]) -> DepthView | None:

@@ -1,5 +1,7 @@
 """Run facts to words: the banner, what was audited, and how to do it again."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 
 from macoaudit.report.records import Banner, Fact, FactGroup
@@ -203,6 +205,20 @@ def _group(title: str, document: Mapping[str, object]) -> FactGroup:
     return FactGroup(title, tuple(Fact(name, text) for name, text in flatten(document)))
 
 
+def _digest(document: object) -> str:
+    text = json.dumps(document, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def images_digest(run: Run) -> str:
+    """Name the images by one digest: of their paths and of the digests of their files.
+
+    Args:
+        run: any; the order in which it has its images does not matter.
+    """
+    return _digest(sorted([image.path, image.sha256 or ""] for image in run.images))
+
+
 def reproduce(run: Run) -> tuple[FactGroup, ...]:
     """List the facts that equal runs share: tool, network, every setting, seeds, outcome."""
     model = run.model
@@ -218,6 +234,8 @@ def reproduce(run: Run) -> tuple[FactGroup, ...]:
                 Fact("Architecture", visible(model.architecture)),
                 Fact("Weights digest (SHA-256)", visible(model.weights_sha256)),
                 Fact("Seeds", value_text(seeds)),
+                Fact("Configuration digest (SHA-256)", _digest(flatten(run.config))),
+                Fact("Images digest (SHA-256)", images_digest(run)),
             ),
         ),
         _group("Every setting that changes numbers", run.config),

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from macoaudit.report.effect_bar import compared_text, effect_bar, null_text, number_text
 from macoaudit.report.finding_evidence import drawing, examples_of, regions_of
 from macoaudit.report.finding_records import FindingCard, ImageLink, TestRow
-from macoaudit.report.gate_words import gate_facts
+from macoaudit.report.finding_suppression import suppression_entry
+from macoaudit.report.gate_words import counted_as, gate_facts
 from macoaudit.report.pieces import Picture
 from macoaudit.report.records import Fact
 from macoaudit.report.words import DASH, fraction_text, p_text, plural, visible
@@ -120,7 +121,7 @@ def _words(finding: Finding) -> tuple[Fact, ...]:
         Fact("Seen", visible(finding.seen)),
         Fact("How strong", visible(finding.strength)),
         Fact("On which images", visible(finding.where)),
-        Fact("A false alarm if", visible(finding.false_alarm_if)),
+        Fact("What would make this a false alarm", visible(finding.false_alarm_if)),
         Fact("What to do", visible(finding.advice)),
     )
 
@@ -178,8 +179,11 @@ def build_finding_card(
         severity=finding.severity,
         symbol=SYMBOLS[finding.severity],
         review=review_badge(finding),
+        counted=counted_as(run, finding),
         margin=fraction_text(finding.margin),
+        order=str(SEVERITIES.index(finding.severity)),
         words=(*_words(finding), *gate_facts(run, finding)),
+        suppression=suppression_entry(run, finding),
         regions=tuple(regions[:first]),
         more_regions=tuple(regions[first:]),
         examples=tuple(examples[:first]),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from macoaudit.report.effect_bar import EffectBar
+from macoaudit.report.finding_suppression import SuppressionEntry
 from macoaudit.report.pieces import Picture
 from macoaudit.report.records import Fact
 
@@ -68,9 +69,14 @@ class FindingCard:
     symbol: str
     review: str
     """Badge; empty where nobody need tell the cue from the class."""
+    counted: str | None
+    """As what the policy counts it, where that is not its severity."""
     margin: str
+    order: str
+    """Its place by severity, 0 for high."""
     words: tuple[Fact, ...]
-    """Seen, how strong, on which images, a false alarm if, what to do."""
+    """Seen, how strong, on which images, what would make it a false alarm, what to do; the gate."""
+    suppression: SuppressionEntry | None
     regions: tuple[RegionView, ...]
     more_regions: tuple[RegionView, ...]
     examples: tuple[ExampleView, ...]
@@ -99,7 +105,13 @@ class GlanceRow:
     severity: str
     symbol: str
     review: str
+    counted: str | None
     margin: str
+    order: str
+    state: str
+    """Beside the baseline; empty without one."""
+    fails: str
+    """``yes`` or ``no``; empty without a verdict."""
     tests: str
 
 
@@ -141,6 +153,8 @@ class AuditBanner:
     """``high``, ``medium``, ``info``, ``none`` or ``open``."""
     symbol: str
     explanation: str
+    gate: str | None
+    """Exit code, policy and baseline; None of a run without a verdict."""
     sentences: tuple[str, ...]
     """What was tested, and what was not."""
     warning: str | None

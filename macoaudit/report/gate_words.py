@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 
+from macoaudit.report.finding_suppression import gated_finding, suppression_facts
 from macoaudit.report.records import Fact
-from macoaudit.report.words import visible
-from macoaudit.results import Finding, GatedFinding, GateRecord, Run, Severity
+from macoaudit.report.words import plural, visible
+from macoaudit.results import FailOn, Finding, GatedFinding, GateRecord, Run, Severity
 
 _MAX_NAMES = 8
+_FAILS: dict[FailOn, str] = {
+    "high": "a high finding fails",
+    "medium": "a high or medium finding fails",
+    "never": "no finding fails",
+}
 _SEVERITIES: tuple[Severity, ...] = ("high", "medium", "info")
 
 
@@ -34,21 +40,70 @@ def gate_facts(run: Run, finding: Finding) -> tuple[Fact, ...]:
         run: of ``audit``; one without a verdict has nothing to say.
         finding: of this run.
     """
-    rows = () if run.gate is None else run.gate.findings
-    own = [one for one in rows if one.finding == finding.id and one.state != "fixed"]
-    if not own:
+    one = gated_finding(run, finding)
+    if one is None:
         return ()
-    one = own[0]
     verdict = "fails the audit" if one.fails else "does not fail the audit"
     parts = [verdict, one.state or "no baseline was given"]
-    if one.severity != finding.severity:
-        parts.append(f"counts as {one.severity} under the policy")
+    if (counted := counted_as(run, finding)) is not None:
+        parts.append(f"{finding.severity}, {counted}")
     if one.suppressed is not None:
-        parts.append(f"suppressed: {visible(one.suppressed)}")
+        parts.append("suppressed")
     return (
-        Fact("In the gate", f"{one.rule}: {'; '.join(parts)}"),
-        Fact("Fingerprint", one.fingerprint),
+        Fact("In the gate", f"{visible(one.rule)}: {'; '.join(parts)}"),
+        *suppression_facts(run, one),
+        Fact("Fingerprint", visible(one.fingerprint)),
     )
+
+
+def counted_as(run: Run, finding: Finding) -> str | None:
+    """Say as what the policy counts a finding; None where that is its own severity.
+
+    Args:
+        run: of ``audit``.
+        finding: of this run.
+    """
+    one = gated_finding(run, finding)
+    if one is None or one.severity == finding.severity:
+        return None
+    return f"counted as {one.severity} by the policy"
+
+
+def gate_line(run: Run) -> str | None:
+    """Say in one line what was decided by what: exit code, policy, baseline; None without a gate.
+
+    Args:
+        run: of ``audit``.
+    """
+    gate = run.gate
+    if gate is None:
+        return None
+    line = f"Exit code {gate.exit_code}. Policy {visible(gate.policy)}: {_FAILS[gate.fail_on]}. "
+    if gate.baseline_sha256 is None:
+        return f"{line}No baseline."
+    counts = [
+        f"{sum(one.state == state for one in gate.findings):,} {state}"
+        for state in ("new", "worsened", "unchanged", "fixed")
+    ]
+    return f"{line}Against the baseline: {', '.join(counts)}."
+
+
+def images_line(run: Run) -> str | None:
+    """Say how many of the images found were tested, and why the others were not.
+
+    Args:
+        run: of ``audit``; None without a gate, which alone knows how many there were.
+    """
+    gate = run.gate
+    if gate is None:
+        return None
+    found, read = gate.n_images_found, len(run.images)
+    bad = sum(one.status != "ok" for one in run.images)
+    parts = [f"{bad:,} unreadable", f"{max(found - read, 0):,} sampled out"]
+    other = min(read, found) - bad - gate.n_images_tested
+    if other > 0:
+        parts.append(f"{other:,} in no tested class")
+    return f"{gate.n_images_tested:,} of {plural(found, 'image')} tested: {', '.join(parts)}."
 
 
 def gate_level(run: Run, level: str) -> str:

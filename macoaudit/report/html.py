@@ -1,13 +1,12 @@
 """A run as one HTML file: no network, works from disk, readable without its script."""
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from markupsafe import Markup
 
+from macoaudit.report.csp import content_policy
 from macoaudit.report.files import write_atomic
 from macoaudit.report.moving import moving_thumbnail
 from macoaudit.report.pictures import Encoded, Missing, thumbnail
@@ -32,6 +31,10 @@ PAGE_BUDGET_BYTES = 10_000_000
 """A page of more than this is slow to open and is refused by mail and issue trackers."""
 FRAME_BUDGET_BYTES = 60_000
 """Everything but pictures, cards and table lines."""
+FIRST_CARDS, FIRST_BYTES = 60, 6_600_000
+"""Cards that are there whatever they hold, in a page of 8 MB, and the bytes of their pictures."""
+LEAST_SHARE = 0.4
+"""Of a thumbnail's budget: coarser ones show nothing, so cards are left out instead."""
 THUMBNAIL_BUDGET_BYTES = 15_000
 THUMBNAIL_SIDE_PX = 256
 SMALL_BUDGET_BYTES = 5_000
@@ -66,46 +69,59 @@ def shown(picture: Encoded | Missing, url: str = "") -> Shown:
     return Shown(url or picture.data_url, picture.width_px, picture.height_px, "")
 
 
-def _thumbnail(folder: Path, picture: Picture) -> Shown:
+def _thumbnail(folder: Path, picture: Picture, share: float) -> Shown:
     if picture.animated:
         return shown(moving_thumbnail(folder, picture.path))
     side_px = SMALL_SIDE_PX if picture.small else THUMBNAIL_SIDE_PX
     limit = SMALL_BUDGET_BYTES if picture.small else THUMBNAIL_BUDGET_BYTES
-    return shown(
-        thumbnail(folder, picture.path, max_side_px=side_px, max_bytes=limit, trim=picture.trim)
+    encoded = thumbnail(
+        folder,
+        picture.path,
+        max_side_px=side_px,
+        max_bytes=int(share * limit),
+        trim=picture.trim,
     )
+    return shown(encoded)
 
 
-def _thumbnails(run: Run, folder: Path, budget_bytes: int) -> tuple[dict[Key, Shown], int]:
+@dataclass(frozen=True)
+class _Thumbnails:
+    """Pictures of the cards that fit."""
+
+    pictures: dict[Key, Shown]
+    n_cards: int
+    first_bytes: int
+    """Of the first :data:`FIRST_CARDS` cards, or of those there are."""
+
+
+def _encoded(run: Run, folder: Path, budget_bytes: int, share: float) -> _Thumbnails:
     """Encode the pictures of as many cards as fit, in order; one picture is open at a time."""
     pictures: dict[Key, Shown] = {}
-    used, n_cards = 0, 0
-    for card in cards_in_order(run):
+    used, n_cards, first_bytes = 0, 0, 0
+    for number, card in enumerate(cards_in_order(run), 1):
         fresh: dict[Key, Shown] = {}
         for picture in pictures_of(card):
             key = picture.key
-            entry = pictures.get(key) or fresh.get(key) or _thumbnail(folder, picture)
+            entry = pictures.get(key) or fresh.get(key) or _thumbnail(folder, picture, share)
             fresh[key] = entry
             used += len(entry.url or "")  # a picture shown twice is in the page twice
+        if number <= FIRST_CARDS:
+            first_bytes = used
         if used > budget_bytes:
             break
         pictures.update(fresh)
         n_cards += 1
-    return pictures, n_cards
+    return _Thumbnails(pictures, n_cards, first_bytes)
 
 
-def _policy(script: str) -> str:
-    parts = [
-        "default-src 'none'",
-        "img-src data:",
-        "style-src 'unsafe-inline'",
-        "base-uri 'none'",
-        "form-action 'none'",
-    ]
-    if script:
-        digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-        parts.append(f"script-src 'sha256-{digest}'")
-    return "; ".join(parts)
+def _thumbnails(run: Run, folder: Path, budget_bytes: int) -> _Thumbnails:
+    """Encode the pictures, coarser where the first cards would else not fit their own budget."""
+    share = 1.0
+    found = _encoded(run, folder, budget_bytes, share)
+    while found.first_bytes > FIRST_BYTES and share > LEAST_SHARE:
+        share = max(0.95 * share * FIRST_BYTES / found.first_bytes, LEAST_SHARE)
+        found = _encoded(run, folder, budget_bytes, share)
+    return found
 
 
 def render_view(view: AnyView, pictures: Mapping[Key, Shown], *, no_js: bool = False) -> str:
@@ -124,7 +140,7 @@ def render_view(view: AnyView, pictures: Mapping[Key, Shown], *, no_js: bool = F
     return template.render(
         view=view,
         pictures=pictures,
-        policy=_policy(script),
+        policy=content_policy(script),
         style=Markup(read_template_file("report.css")),
         script=Markup(script),
     )
@@ -147,10 +163,10 @@ def render_html(run: Run, folder: Path, *, no_js: bool = False) -> str:
     Raises:
         ReportError: when this version cannot render the run, or its templates are missing.
     """
-    pictures, n_cards = _thumbnails(run, folder, PAGE_BUDGET_BYTES - FRAME_BUDGET_BYTES)
-    limits = Limits(cards=n_cards)
+    found = _thumbnails(run, folder, PAGE_BUDGET_BYTES - FRAME_BUDGET_BYTES)
+    limits = Limits(cards=found.n_cards)
     while True:
-        page = render_view(build_view(run, limits), pictures, no_js=no_js)
+        page = render_view(build_view(run, limits), found.pictures, no_js=no_js)
         if len(page.encode("utf-8")) <= PAGE_BUDGET_BYTES:
             return page
         if limits.cards:

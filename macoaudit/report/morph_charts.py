@@ -1,15 +1,13 @@
 """Curves of a morph: probabilities of target and source along an edit, the judges dashed."""
 
-from macoaudit.report.charts import line_chart
+from macoaudit.report.charts import Chart, Line
 from macoaudit.report.morph_records import MorphCurves
 from macoaudit.report.morph_words import EDITS, distance_text
-from macoaudit.report.pieces import Chart
 from macoaudit.report.words import probability_text, visible
 from macoaudit.results import Morph, MorphTrack
 
 MOST_JUDGES = 3
 _NAME = 14
-_MOST_LABELS = 8
 
 
 def curves(morph: Morph, track: MorphTrack, order: list[int]) -> MorphCurves:
@@ -26,22 +24,21 @@ def curves(morph: Morph, track: MorphTrack, order: list[int]) -> MorphCurves:
 def _chart(morph: Morph, track: MorphTrack, order: list[int]) -> Chart:
     flips = [f for f in order if track.driver.top1[f] == morph.target.index]
     first = flips[0] if flips else None
-    series: list[tuple[str, list[float | None]]] = [
-        ("target", [track.driver.target_prob[frame] for frame in order]),
-        ("source", [track.driver.source_prob[frame] for frame in order]),
+    lines = [
+        Line("target", tuple(track.driver.target_prob[frame] for frame in order), 0),
+        Line("source", tuple(track.driver.source_prob[frame] for frame in order), 1),
     ]
-    series += [
-        (_short(judge.network), [judge.target_prob[frame] for frame in order])
-        for judge in track.judges[:MOST_JUDGES]
+    lines += [
+        Line(_short(judge.network), tuple(judge.target_prob[frame] for frame in order), 2 + place)
+        for place, judge in enumerate(track.judges[:MOST_JUDGES])
     ]
-    if first is not None:
-        at = [track.driver.target_prob[f] if f == first else None for f in order]
-        series.append(("first flip", at))
-    return line_chart(
-        _title(morph, track, order, first),
-        _labels([distance_text(track.l2[frame]) for frame in order]),
-        series,
-        top=1.0,
+    return Chart(
+        title=_title(morph, track, order, first),
+        xs=tuple(track.l2[frame] for frame in order),
+        lines=tuple(lines),
+        x_label="L2 distance from the source",
+        y_ends=(0.0, 1.0),
+        marked=None if first is None else (track.l2[first], "first flip"),
         width_px=420.0,
         height_px=190.0,
         label_px=104.0,
@@ -51,13 +48,6 @@ def _chart(morph: Morph, track: MorphTrack, order: list[int]) -> Chart:
 def _short(name: str) -> str:
     text = visible(name)
     return text if len(text) <= _NAME else f"{text[: _NAME - 1]}…"
-
-
-def _labels(texts: list[str]) -> list[str]:
-    """Leave numbers out where they would not fit beside each other; the last one stays."""
-    every = -(-len(texts) // _MOST_LABELS)
-    last = len(texts) - 1
-    return [text if (last - place) % every == 0 else "" for place, text in enumerate(texts)]
 
 
 def _title(morph: Morph, track: MorphTrack, order: list[int], first: int | None) -> str:

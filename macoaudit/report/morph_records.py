@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from macoaudit.report.pieces import Chart, Picture
+from macoaudit.report.charts import Chart
+from macoaudit.report.pieces import Picture
 from macoaudit.report.records import Fact, FactGroup, Problem, Texts
 
 

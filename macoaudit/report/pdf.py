@@ -18,7 +18,7 @@ from typing import Any
 from markupsafe import Markup
 
 from macoaudit.errors import ReportError
-from macoaudit.report import pdf_child
+from macoaudit.report import epoch, pdf_child
 from macoaudit.report.files import write_atomic
 from macoaudit.report.html import Key, Shown, shown
 from macoaudit.report.pictures import Encoded, jpeg
@@ -39,8 +39,7 @@ from macoaudit.results import Retention, Run
 FILE_NAME = "report.pdf"
 LIMITS = Limits(cards=100, rows=1000, chunk=100, seeds=3, transfer=9, places=16, evidence=3)
 """A printed report shows less than the page: a card must fit on a sheet, and layout takes time."""
-MEASURED_CARDS = 40
-"""Cards with tables and drawings take two sheets each and some 10 MB of memory in layout."""
+MEASURED_CARDS = 40  # such a card takes a sheet or two, and some 10 MB of memory in layout
 AUDIT_CARDS, AUDIT_IMAGES = 80, 20
 """Beside the findings of an audit: drawings and images, and of these images."""
 TEMPLATES = {
@@ -52,8 +51,6 @@ TEMPLATES = {
 }
 SIDE_PX, SMALL_SIDE_PX = 384, 192
 """Longest side of a picture and of a small one; about 220 dots per inch in print."""
-EPOCH = "1767225600"
-"""SOURCE_DATE_EPOCH where the caller sets none (2026-01-01): equal runs give equal bytes."""
 FONTS = {"regular": "OpenSans-Regular.ttf", "semibold": "OpenSans-Semibold.ttf"}
 INSTALL = (
     "Install it with: pip install 'weasyprint>=70' and, on Debian or Ubuntu, "
@@ -88,7 +85,7 @@ def _run_child(argument: str, wall_s: float, scratch: str) -> dict[str, Any]:
     """Start the child by its path (``-P``: its own folder stays off the import path)."""
     variables = {name: os.environ[name] for name in _CHILD_VARIABLES if name in os.environ}
     variables |= {
-        "SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH", EPOCH),
+        epoch.VARIABLE: epoch.source_date_epoch(),
         "TMPDIR": scratch,
         "LC_ALL": "C.UTF-8",
         "PYTHONIOENCODING": "utf-8",
@@ -147,6 +144,7 @@ def require_pdf() -> None:
     WeasyPrint is imported in a child process, never in this one.
 
     Raises:
+        UsageError: when ``SOURCE_DATE_EPOCH`` is set to no whole number of seconds.
         ReportError: when WeasyPrint or a native library is missing; it names the cause and the
             commands that install both.
     """
@@ -242,9 +240,8 @@ def render_job(
             f"pdf: the rendering left {len(data)} bytes that are no whole PDF. "
             "The HTML report and results.json are not affected"
         )
-    return Rendered(
-        data, outcome["n_pages"], tuple(outcome["warnings"]), outcome["peak_mb"], outcome["cpu_s"]
-    )
+    known = {name: outcome[name] for name in ("n_pages", "peak_mb", "cpu_s")}
+    return Rendered(data=data, warnings=tuple(outcome["warnings"]), **known)
 
 
 def render_pdf(run: Run, folder: Path, *, limits: ChildLimits | None = None) -> Rendered:
@@ -262,17 +259,27 @@ def render_pdf(run: Run, folder: Path, *, limits: ChildLimits | None = None) -> 
         ReportError: when it cannot be rendered.
     """
     view = build_view(run, limits_for(run))
-    with tempfile.TemporaryDirectory(prefix="macoaudit-pdf-") as name:
-        scratch, assets = Path(name), dict[str, str]()
-        (scratch / "assets").mkdir()
-        pictures = _prepare_pictures(view, folder, scratch, assets)
-        templates = find_templates()
-        fonts = {
-            key: _add_asset(scratch, assets, (templates / "fonts" / file).read_bytes(), "font/ttf")
-            for key, file in FONTS.items()
-        }
-        document = render_document(view, pictures, fonts)
-        return render_job(document, scratch, assets, limits or ChildLimits())
+    try:
+        with tempfile.TemporaryDirectory(prefix="macoaudit-pdf-") as name:
+            return _render_in(view, folder, Path(name), limits or ChildLimits())
+    except OSError as error:
+        raise ReportError(
+            f"pdf: the report could not be rendered: its pictures do not fit in "
+            f"{tempfile.gettempdir()} ({error.strerror or error}). Make room there or set TMPDIR; "
+            "the HTML report and results.json are not affected"
+        ) from error
+
+
+def _render_in(view: AnyView, folder: Path, scratch: Path, limits: ChildLimits) -> Rendered:
+    assets: dict[str, str] = {}
+    (scratch / "assets").mkdir()
+    pictures = _prepare_pictures(view, folder, scratch, assets)
+    place = find_templates() / "fonts"
+    fonts = {
+        key: _add_asset(scratch, assets, (place / file).read_bytes(), "font/ttf")
+        for key, file in FONTS.items()
+    }
+    return render_job(render_document(view, pictures, fonts), scratch, assets, limits)
 
 
 def write_pdf(run: Run, folder: Path, *, limits: ChildLimits | None = None) -> Path:

@@ -17,7 +17,7 @@ from PIL import Image
 from macoaudit.report.words import visible
 
 NEUTRAL_GREY = (128, 128, 128)
-QUALITIES = (82, 70, 58, 46, 34)
+QUALITIES = (75, 65, 55, 45, 34)
 SHRINK = 0.8
 
 

@@ -1,9 +1,12 @@
 """Frozen records of a report's measured parts: what was kept, proofs, neighbours, trust, depth.
 
-Like :mod:`macoaudit.report.records`: text already rounded and worded, coordinates already computed.
+Like :mod:`macoaudit.report.records`: text already rounded and worded; plots
+hold their numbers.
 """
 
 from dataclasses import dataclass
+
+from macoaudit.report.charts import Chart
 
 
 @dataclass(frozen=True)
@@ -25,50 +28,6 @@ class Picture:
     def key(self) -> tuple[str, bool]:
         """Under which a renderer finds the encoded picture."""
         return self.path, self.small
-
-
-@dataclass(frozen=True)
-class Tick:
-    """One mark of an axis: its place and its number."""
-
-    at: str
-    label: str
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of a chart, in the chart's own pixels."""
-
-    name: str
-    style: str
-    """Class of the line in the stylesheet."""
-    color: str
-    """For a renderer that applies no stylesheet to a drawing."""
-    dash: str
-    path: str
-    """``x,y`` pairs of a polyline."""
-    marks: tuple[tuple[str, str], ...]
-    label_y: str
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A small line chart, ready to be drawn."""
-
-    title: str
-    """Stands in for the drawing: every number in it."""
-    width: str
-    height: str
-    left: str
-    right: str
-    """Ends of the plotting area; the lines' names stand right of it."""
-    label_x: str
-    bottom: str
-    tick_y: str
-    """Where the numbers of the horizontal axis stand."""
-    x_ticks: tuple[Tick, ...]
-    y_ticks: tuple[Tick, ...]
-    lines: tuple[Line, ...]
 
 
 @dataclass(frozen=True)

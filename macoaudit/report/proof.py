@@ -1,7 +1,7 @@
 """The proof of a retention map by deletion: in words, numbers and a chart."""
 
-from macoaudit.report.charts import line_chart
-from macoaudit.report.pieces import Chart, DeletionRow, ProofView
+from macoaudit.report.charts import Chart, line_chart
+from macoaudit.report.pieces import DeletionRow, ProofView
 from macoaudit.report.words import fraction_text, p_text, plural, share_text, visible
 from macoaudit.results import Faithfulness, Skipped
 

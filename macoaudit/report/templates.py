@@ -6,6 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from macoaudit.errors import ReportError
+from macoaudit.report.plots import plot_svg
 
 FOLDER_NAME = "report_templates"
 
@@ -34,8 +35,11 @@ def find_templates(package: Path | None = None) -> Path:
 
 @cache
 def environment(folder: Path) -> Environment:
-    """Make the template environment: everything is escaped, a missing name is an error."""
-    return Environment(
+    """Make the template environment: everything is escaped, a missing name is an error.
+
+    Templates draw a plot of a view with ``plot(item, classes)``.
+    """
+    made = Environment(
         loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
@@ -43,6 +47,8 @@ def environment(folder: Path) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    made.globals["plot"] = plot_svg
+    return made
 
 
 def read_template_file(name: str) -> str:

@@ -8,10 +8,12 @@ import math
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from macoaudit.report.records import Score
-from macoaudit.results import DROPPED_TO, KEPT_FROM, Inversion, Prediction, Retained, Transfer
+from macoaudit.results import Inversion, Prediction, Transfer
+from macoaudit.results.verdicts import CHANCE_P as CHANCE_P
+from macoaudit.results.verdicts import Verdict as Verdict
+from macoaudit.results.verdicts import verdict as verdict
 
 DASH = "–"  # noqa: RUF001 - printed where there is no value
 SIMILARITY_DIGITS = 3
@@ -47,12 +49,9 @@ The first step applies below ``start + START_MARGIN``, the others below the boun
 are a reading aid that we chose, not a calibrated threshold: nothing passes or fails by them.
 """
 
-CHANCE_P = 0.05
-"""An attribute with a larger p value is not told apart from chance."""
 FEW_CLASSES = 50
 """Among the first five of ten classes says little: below this many only the first counts."""
 
-Verdict = Literal["kept", "partly", "dropped", "chance", "open"]
 VERDICT_WORDS: Mapping[Verdict, str] = {
     "kept": "kept",
     "partly": "partly kept",
@@ -133,26 +132,6 @@ def fraction_text(value: float | None, digits: int = 2) -> str:
 def p_text(value: float) -> str:
     """Print a p value with three decimals; never as 0 where it is not."""
     return "< 0.001" if 0 < value < 0.001 else fraction_text(value, 3)
-
-
-def verdict(retained: Retained) -> Verdict:
-    """Say what a retention means, from its rounded interval and p value.
-
-    ``open`` without an interval (one seed). ``dropped`` when the whole interval is at most
-    ``DROPPED_TO``. Else ``chance`` when the interval reaches 0 or p is above :data:`CHANCE_P`. Else
-    ``kept`` when the whole interval is at least ``KEPT_FROM``, and ``partly`` between.
-
-    The bounds are a reading aid that we chose, not calibrated thresholds: nothing passes or fails
-    by them.
-    """
-    if retained.low is None or retained.high is None:
-        return "open"
-    low, high = float(fraction_text(retained.low)), float(fraction_text(retained.high))
-    if high <= DROPPED_TO:
-        return "dropped"
-    if low <= 0 or round(retained.p_value, 3) > CHANCE_P:
-        return "chance"
-    return "kept" if low >= KEPT_FROM else "partly"
 
 
 def judge_finds_it(transfer: Transfer) -> bool:

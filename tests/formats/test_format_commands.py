@@ -124,7 +124,7 @@ def test_the_line_counts_by_what_becomes_of_findings():
 class TestParsing:
     def test_files_and_documents_are_told_apart(self):
         text = "sarif, junit,md,annotations,json,html,pdf,html"
-        files, printed = parse_formats(text, annotations=True)
+        files, printed = parse_formats(text, annotations=True, json_to_file=True)
         assert files == ("sarif", "junit", "md", "html", "pdf")
         assert printed == ("annotations", "json")
         assert parse_formats("none") == ((), ())
@@ -149,6 +149,7 @@ class TestParsing:
             ("html,sarif", {"verdict": False}, "sarif: it holds the verdict of an audit"),
             ("annotations", {"verdict": False}, "annotations: it holds the verdict"),
             ("annotations", {}, "printed by macoaudit report RUN --format annotations"),
+            ("json,md,annotations", {"annotations": True}, "would both be printed on stdout"),
         ],
     )
     def test_what_cannot_be_had_is_refused(self, text, options, said):
@@ -218,6 +219,12 @@ class TestReport:
         assert verdict_of(forgiven).exit_code == 0
         with pytest.raises(ReportError, match="fail has exit code 1"):
             verdict_of(replace(forgiven, gate=record.gate))
+        open_one = outcome_run("incomplete")  # which no option forgives
+        open_one = replace(
+            open_one, gate=replace(open_one.gate, exit_code=0), config=forgiven.config
+        )
+        with pytest.raises(ReportError, match="incomplete has exit code 0"):
+            verdict_of(open_one)
 
     def test_an_edited_verdict_is_refused_whatever_is_asked_for(self, tmp_path, capsys):
         record = with_findings()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from verdicts import HOSTILE, SECRET
 
-from macoaudit.formats.places import POLICY_FILE, relative_uri
+from macoaudit.formats.places import relative_uri
 from macoaudit.formats.plain import CLIP, more, plain
 
 
@@ -62,9 +62,9 @@ class TestPlaces:
     @pytest.mark.parametrize(
         ("path", "uri"),
         [
-            (None, POLICY_FILE),
-            ("", POLICY_FILE),
-            ("../..", POLICY_FILE),
+            (None, None),
+            ("", None),
+            ("../..", None),
             ("cat/17.jpg", "cat/17.jpg"),
             ("/etc/passwd", "etc/passwd"),
             ("../../up.png", "up.png"),
@@ -83,6 +83,9 @@ class TestPlaces:
     @given(st.text(st.characters(), max_size=30).map(lambda text: text.replace("x", "../")))
     def test_whatever_came_it_is_a_relative_reference(self, path):
         uri = relative_uri(path)
+        if uri is None:
+            assert not set(path) - set("./")
+            return
         assert uri.isascii()
         assert not uri.startswith("/")
         assert ":" not in uri

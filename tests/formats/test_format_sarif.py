@@ -3,16 +3,21 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 from jsonschema import Draft7Validator
 from verdicts import HOSTILE, OUTCOMES, fixed, gate, incomplete, many, outcome_run, with_findings
 
+import macoaudit
 from macoaudit.formats import to_sarif
 from macoaudit.formats.rules import RULES
 from macoaudit.formats.sarif import MAX_NOTIFICATIONS, MAX_RESULTS
+from macoaudit.gate import RULES as gate_rules
 from macoaudit.results import Skipped
+
+ROOT = Path(macoaudit.__file__).parents[1]
 
 
 def log(run):
@@ -99,6 +104,65 @@ def test_levels_follow_the_severity_and_the_worst_image_is_named():
     assert "baselineState" not in one["results"][0]
     message = one["results"][0]["message"]["text"]
     assert message.startswith("A small white mark in the upper right corner. Margin 1.81. Pasted")
+
+
+class TestInARepository:
+    """The record knows where the images lie."""
+
+    def placed(self, run, **places):
+        return replace(run, volatile={**run.volatile, "places": places})
+
+    def addresses(self, run):
+        places = [one["locations"][0]["physicalLocation"] for one in log(run)["results"]]
+        return [place["artifactLocation"] for place in places]
+
+    def test_addresses_are_relative_to_its_root(self):
+        run = self.placed(with_findings(), images="data sets/ü", policy="ci/gate.toml")
+        first = self.addresses(run)[0]
+        assert first == {
+            "uri": "data%20sets/%C3%BC/mushroom/mushroom-0.jpg",
+            "uriBaseId": "%SRCROOT%",
+        }
+        bases = log(run)["originalUriBaseIds"]
+        assert list(bases) == ["%SRCROOT%"]
+        assert "uri" not in bases["%SRCROOT%"]  # where it was checked out is not said
+
+    def test_the_root_itself(self):
+        first = self.addresses(self.placed(with_findings(), images=".", policy=None))[0]
+        assert first["uri"] == "mushroom/mushroom-0.jpg"
+        assert first["uriBaseId"] == "%SRCROOT%"
+
+    def test_what_has_no_image_lies_in_the_policy_that_was_used(self):
+        run = self.placed(fixed(), images="photos", policy="ci/gate one.toml")
+        assert self.addresses(run)[-1]["uri"] == "ci/gate%20one.toml"
+        run = self.placed(fixed(), images="photos", policy=None)
+        assert self.addresses(run)[-1]["uri"] == "macoaudit.toml"
+
+    def test_outside_of_one_nothing_is_said_of_it(self):
+        assert "originalUriBaseIds" not in log(with_findings())
+        assert self.addresses(with_findings())[0] == {"uri": "mushroom/mushroom-0.jpg"}
+
+    @pytest.mark.parametrize("places", [3, [], {"images": 3}, {"images": None}, None])
+    def test_an_edited_fact_is_none(self, places):
+        run = with_findings()
+        run = replace(run, volatile={**run.volatile, "places": places})
+        assert to_sarif(run) == to_sarif(with_findings())
+
+    def test_no_fact_leads_out_of_it(self):
+        run = self.placed(with_findings(), images="/etc/../../x", policy="C:\\y")
+        assert self.addresses(run)[0]["uri"] == "etc/x/mushroom/mushroom-0.jpg"
+
+    @pytest.mark.assets
+    def test_it_is_valid_against_the_published_schema(self, validator, audit):
+        document = json.loads(to_sarif(self.placed(audit, images="a b", policy="p.toml")))
+        assert [error.message for error in validator.iter_errors(document)] == []
+
+
+def test_rules_are_those_of_the_gate_and_every_name_in_the_documents_is_one():
+    assert tuple(rule.id for rule in RULES) == gate_rules
+    for name in ("docs/formats.md", "docs/policy.md", "docs/ci.md", "macoaudit/gate/writing.py"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert set(re.findall(r"shortcut/[a-z]+", text)) <= {*gate_rules}, name
 
 
 def test_every_known_rule_is_always_there():

@@ -376,7 +376,7 @@ class TestPage:
         assert len(ids) == len(set(ids))
         assert {a.get("href")[1:] for a in page.all("a")} <= set(ids)
         drawings = [e for e in page.root.iter() if e.tag.endswith("}svg")]
-        assert len(drawings) == 12
+        assert len(drawings) == 13  # a bar for each test on a card, and the heat table
         assert all(e.get("role") == "img" and e.get("aria-label") for e in drawings)
 
     def test_a_colour_is_never_alone(self, page):
@@ -384,7 +384,10 @@ class TestPage:
             assert word in page.text(card)[:60]
 
     def test_drawings_and_inversions_of_the_same_run_follow(self, page):
-        order = ["result", "findings", "coverage", "not-made", "drawings", "images", "limits"]
+        order = [
+            *("result", "audited", "findings", "heat", "images", "coverage", "tests", "not-made"),
+            *("skipped", "drawings", "reading", "limits", "reproduce", "glossary"),
+        ]
         ids = [one.get("id") for one in page.all("section")]
         assert [name for name in ids if name in order] == order
         assert len([one for one in page.all("article") if "target" in one.get("class")]) == 4

@@ -2,56 +2,70 @@ import itertools
 
 import pytest
 
-from macoaudit.report.charts import LABEL_GAP_PX, STYLES, line_chart, top_of_axis
+from macoaudit.report.charts import (
+    HEAT_COLORS,
+    LABEL_GAP_PX,
+    STYLES,
+    HeatCell,
+    heat_level,
+    line_chart,
+    spread_labels,
+)
+
+
+def test_places_are_equally_spaced_and_lines_keep_their_values():
+    chart = line_chart("t", list("abc"), [("x", [0.5, None, -0.1]), ("y", [1.0, 2.0, 3.0])])
+    assert chart.xs == (0.0, 1.0, 2.0)
+    assert chart.x_names == ("a", "b", "c")
+    assert [(line.name, line.values) for line in chart.lines] == [
+        ("x", (0.5, None, -0.1)),
+        ("y", (1.0, 2.0, 3.0)),
+    ]
+    assert chart.y_ends is None
+    assert line_chart("t", ["a"], [], top=1.0).y_ends == (0.0, 1.0)
+
+
+def test_more_lines_than_styles_begin_again():
+    chart = line_chart("t", ["a"], [(str(n), [0.0]) for n in range(len(STYLES) + 1)])
+    assert [line.style for line in chart.lines] == [*range(len(STYLES)), 0]
 
 
 @pytest.mark.parametrize(
-    ("largest", "end", "labels"),
-    [
-        (0.0, 1.0, ["0.0", "0.5", "1.0"]),
-        (-2.0, 1.0, ["0.0", "0.5", "1.0"]),
-        (0.3, 0.5, ["0.00", "0.25", "0.50"]),
-        (0.5, 0.5, ["0.00", "0.25", "0.50"]),
-        (0.501, 1.0, ["0.0", "0.5", "1.0"]),
-        (0.013, 0.02, ["0.000", "0.010", "0.020"]),
-        (7.0, 10.0, ["0", "5", "10"]),
-    ],
+    "wanted", [[1.0, 1.0, 1.0], [90.0, 95.0, 99.0], [50.0, 3.0, 49.0], [0.0, 100.0]]
 )
-def test_the_axis_holds_the_largest_value_and_its_numbers_are_exact(largest, end, labels):
-    assert top_of_axis(largest)[0] == pytest.approx(end)
-    chart = line_chart("t", ["a", "b"], [("x", [0.0, largest])])
-    assert [tick.label for tick in chart.y_ticks] == labels
+def test_labels_do_not_overlap_stay_inside_and_keep_their_order(wanted):
+    placed = spread_labels(wanted, 0.0, 100.0)
+    ordered = sorted(placed)
+    assert all(b - a >= LABEL_GAP_PX - 1e-9 for a, b in itertools.pairwise(ordered))
+    assert 0.0 <= ordered[0] <= ordered[-1] <= 100.0
+    for i, j in itertools.combinations(range(len(wanted)), 2):
+        if wanted[i] < wanted[j]:
+            assert placed[i] < placed[j]
 
 
-def test_points_are_in_proportion_to_their_values():
-    values = [0.0, 0.25, 0.5, 1.0]
-    chart = line_chart("t", list("abcd"), [("x", values)], top=1.0)
-    ys = [float(y) for _, y in chart.lines[0].marks]
-    zero, one = float(chart.y_ticks[0].at), float(chart.y_ticks[2].at)
-    assert ys == pytest.approx([zero + v * (one - zero) for v in values], abs=0.11)
-    xs = [float(x) for x, _ in chart.lines[0].marks]
-    assert [float(tick.at) for tick in chart.x_ticks] == xs
-    gaps = [b - a for a, b in itertools.pairwise(xs)]
-    assert gaps == pytest.approx([gaps[0]] * 3, abs=0.11)
-    assert gaps[0] > 0
-    assert chart.lines[0].path == " ".join(f"{x},{y}" for x, y in chart.lines[0].marks)
-
-
-def test_a_missing_value_has_no_point_and_a_negative_one_lies_on_the_axis():
-    chart = line_chart("t", list("abc"), [("x", [0.5, None, -0.1]), ("y", [None, None, None])])
-    assert len(chart.lines[0].marks) == 2
-    assert chart.lines[0].marks[1][1] == chart.bottom
-    assert chart.lines[1].marks == ()
-
-
-def test_names_do_not_overlap_and_stay_in_the_drawing():
-    series = [(f"line {n}", [0.5, 0.001 * n]) for n in range(8)]
-    chart = line_chart("t", ["a", "b"], series, top=1.0)
-    at = sorted(float(line.label_y) for line in chart.lines)
-    assert all(b - a >= LABEL_GAP_PX - 0.11 for a, b in itertools.pairwise(at))
-    assert at[-1] <= float(chart.height)
-    assert at[0] >= 0
+def test_labels_that_have_room_stay_where_they_are():
+    assert spread_labels([10.0, 60.0, 30.0], 0.0, 100.0) == [10.0, 60.0, 30.0]
 
 
 def test_no_two_styles_share_colour_or_class():
     assert len({style[0] for style in STYLES}) == len({style[1] for style in STYLES}) == len(STYLES)
+
+
+@pytest.mark.parametrize(
+    ("value", "flagged", "level"),
+    [
+        (-3.0, False, 0),
+        (0.0, False, 0),
+        (0.25, False, 1),
+        (0.999, False, 3),
+        (1.0, False, 4),
+        (99.0, False, 4),
+        (1.0, True, 5),
+        (1.5, True, 6),
+        (2.0, True, 7),
+        (0.5, True, 5),
+    ],
+)
+def test_a_colour_tells_the_ratio_and_whether_it_was_flagged(value, flagged, level):
+    assert heat_level(HeatCell(value, "", flagged)) == level
+    assert len(set(HEAT_COLORS)) == len(HEAT_COLORS) == 8

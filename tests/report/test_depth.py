@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import pytest
 from runs import make_run
 
 from macoaudit.report.depth import depth_steps, depth_view
@@ -44,7 +45,9 @@ def test_numbers_are_means_over_the_images_that_have_them(tmp_path):
     )
     (chart,) = view.charts
     assert "colours: a 0.40, b 0.40." in chart.title
-    assert [tick.label for tick in chart.x_ticks] == ["a", "b"]
+    assert chart.x_names == ("a", "b")
+    assert chart.lines[0].values == pytest.approx((0.4, 0.4))
+    assert chart.y_ends == (0.0, 1.0)
 
 
 def test_each_attribute_is_one_line_and_octaves_have_their_own_chart(tmp_path):

@@ -238,6 +238,35 @@ def test_all_images_stay_in_the_table_within_the_page_budget(tmp_path, n_images)
     assert (shown in page.text()) == (len(page.all("article")) < n_images)
 
 
+def test_sixty_measured_images_are_all_there_in_8_mb(tmp_path):
+    """Pictures of noise, which no encoder makes small, with two seeds, and a chart on each card."""
+    run = make_run(tmp_path, 60, n_seeds=2, side_px=224, share_pictures=True, measured=True)
+    source = render_html(run, tmp_path)
+    assert len(source.encode()) < 8_000_000
+    page = Page(source)
+    assert len(page.all("article")) == 60
+    assert sum("small" in (e.get("class") or "") for e in page.root.iter() if "}svg" in e.tag) > 30
+    for image in page.all("img"):  # coarser, but not beyond recognition
+        assert max(int(image.get("width")), int(image.get("height"))) >= 96
+
+
+def test_digests_name_settings_and_images(small):
+    run, folder = small
+
+    def digests(of) -> list[str]:
+        text = Page(render_html(of, folder)).text()
+        return re.findall(r"(?:Configuration|Images) digest \(SHA-256\)([0-9a-f]{64})", text)
+
+    one = digests(run)
+    assert len(set(one)) == 2
+    assert digests(replace(run, images=run.images[::-1], volatile={})) == one
+    other = digests(replace(run, config={**run.config, "n_steps": 257}))
+    assert (other[0] != one[0], other[1]) == (True, one[1])
+    first = replace(run.images[1], sha256="0" * 64)
+    third = digests(replace(run, images=(run.images[0], first, *run.images[2:])))
+    assert (third[0], third[1] != one[1]) == (one[0], True)
+
+
 def test_equal_runs_give_equal_bytes_outside_the_volatile_block(small):
     run, folder = small
     later = replace(run, volatile=volatile("2031-01-01T00:00:00Z"))

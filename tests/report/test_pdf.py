@@ -1,6 +1,9 @@
+import errno
 import io
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,9 +13,11 @@ import pypdf
 import pytest
 from runs import HOSTILE, make_run
 
-from macoaudit.errors import ReportError
+from macoaudit.errors import ReportError, UsageError
+from macoaudit.pipeline import render_reports
+from macoaudit.progress import Clock
+from macoaudit.report import epoch, pdf_child
 from macoaudit.report import pdf as pdf_module
-from macoaudit.report import pdf_child
 from macoaudit.report.html import write_html
 from macoaudit.report.pdf import (
     LIMITS,
@@ -25,6 +30,7 @@ from macoaudit.report.pdf import (
 )
 from macoaudit.report.view import build_view
 from macoaudit.report.words import visible
+from macoaudit.store import RunFolder
 
 PACKAGE = Path(pdf_child.__file__).resolve().parents[1]
 
@@ -106,8 +112,8 @@ def test_outline_follows_the_headings(small, reader):
     assert [title for depth, title in entries if depth == 2] == [
         "What was audited",
         "How to read this report",
-        "Images",
         "All images in a table",
+        "Images",
         "Images without a result",
         "Checks not made",
         "Limits",
@@ -154,6 +160,31 @@ def test_a_card_is_never_split(small, reader):
         assert "Reference, as the model sees it" in pages[at]
 
 
+def test_running_heads_name_report_section_and_page(small, reader):
+    view = build_view(small[0], LIMITS)
+    last = len(reader.pages)
+    for number, page in enumerate(reader.pages, start=1):
+        text = " ".join(page.extract_text().replace("\0", "").split())
+        assert f"Page {number} of {last}" in text
+        assert view.title in text
+    glossary = " ".join(reader.pages[last - 1].extract_text().replace("\0", "").split())
+    assert "Glossary" in glossary or "To reproduce this run" in glossary
+
+
+def test_a_card_longer_than_a_sheet_says_where_it_goes_on(tmp_path):
+    run = make_run(tmp_path, 2, n_seeds=3, measured=True)
+    reader = pypdf.PdfReader(io.BytesIO(render_pdf(run, tmp_path).data))
+    pages = [" ".join(p.extract_text().replace("\0", "").split()) for p in reader.pages]
+    starts = {e.title: reader.get_destination_page_number(e) for e in _flat(reader.outline)}
+    for image in run.images:
+        cued = [n for n, page in enumerate(pages) if f"{image.path} (continued)" in page]
+        begins = starts[image.path]
+        assert cued == list(range(begins + 1, begins + 1 + len(cued)))
+        judged = [n for n, page in enumerate(pages[begins:], begins) if "Judges: do they" in page]
+        assert begins == judged[0] or judged[0] in cued  # its last block is on a sheet that says so
+    assert any("(continued)" in page for page in pages)
+
+
 def test_same_run_same_bytes(small, rendered):
     assert render_pdf(*small).data == rendered.data
 
@@ -170,7 +201,27 @@ def test_child_gets_a_fixed_date_unless_the_caller_sets_one(tmp_path, monkeypatc
     require_pdf()
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
     require_pdf()
-    assert seen == [pdf_module.EPOCH, "86400"]
+    assert seen == [epoch.DEFAULT, "86400"]
+
+
+NO_DATES = ("", "-1", "1.5", "+5", " 5", "5 ", "1_0", "0x10", "now", "\u0665", "1e9")
+
+
+@pytest.mark.parametrize("value", [*NO_DATES, "253402300800", "9" * 400])
+def test_a_date_that_is_no_whole_number_is_refused_before_any_work(value, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", value)
+    monkeypatch.setattr(pdf_module.subprocess, "run", None)  # nothing may be started
+    with pytest.raises(
+        UsageError, match=r"SOURCE_DATE_EPOCH is .* whole number of seconds"
+    ) as info:
+        require_pdf()
+    assert len(str(info.value)) < 300
+
+
+@pytest.mark.parametrize("value", ["0", "1700000000", "253402300799"])
+def test_a_date_within_range_is_taken_as_it_is(value, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", value)
+    assert epoch.source_date_epoch() == value
 
 
 @pytest.mark.parametrize("fixture", ["hostile", "hostile_measured"])
@@ -249,6 +300,43 @@ def test_a_limit_leaves_the_other_files_and_says_why(tmp_path, limits, reason):
         "report.pdf",
         "results.json",
     ]
+
+
+def full(*arguments, **options):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_no_room_for_the_pictures_leaves_the_other_files(tmp_path, small, monkeypatch):
+    run, folder = small
+    (tmp_path / "report.pdf").write_bytes(b"earlier")
+    monkeypatch.setattr(pdf_module, "_add_asset", full)
+    with pytest.raises(ReportError, match=r"could not be rendered: .*No space left.* set TMPDIR"):
+        render_pdf(run, folder)
+    with pytest.raises(ReportError, match="No space left"):
+        write_pdf(run, tmp_path)
+    assert (tmp_path / "report.pdf").read_bytes() == b"earlier"
+
+
+def test_no_room_for_the_file_leaves_the_earlier_one(tmp_path, small, rendered, monkeypatch):
+    (tmp_path / "report.pdf").write_bytes(b"earlier")
+    monkeypatch.setattr(pdf_module, "render_pdf", lambda *a, **o: rendered)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ReportError, match="No space left"):
+        write_pdf(small[0], tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.pdf"]
+    assert (tmp_path / "report.pdf").read_bytes() == b"earlier"
+
+
+def test_a_failed_pdf_is_a_note_in_the_record_and_nothing_else(tmp_path, small, monkeypatch):
+    run, folder = small
+    place = RunFolder.open(tmp_path / "run", run_key="x")
+    shutil.copytree(folder / "images", place.path / "images")
+    monkeypatch.setattr(pdf_module, "_add_asset", full)
+    done = render_reports(run, ("html", "pdf"), place, Clock())
+    assert [name.name for name in place.path.glob("report.*")] == ["report.html"]
+    (note,) = done.volatile["report_errors"]
+    assert "No space left" in note
+    assert replace(done, volatile={}) == replace(run, volatile={})
 
 
 def test_missing_library_is_told_before_any_work(tmp_path, small, monkeypatch):
