@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from macoaudit.gallery import run_gallery
     from macoaudit.inversion import invert
     from macoaudit.models import load_model
+    from macoaudit.morph_config import MorphConfig
+    from macoaudit.morphing import run_morph
     from macoaudit.pipeline import run_invert
     from macoaudit.report.html import render_html
     from macoaudit.spectrum import load_spectrum, measure_spectrum
@@ -32,6 +34,7 @@ _HOMES = {
     "ConceptsConfig": "macoaudit.concept_config",
     "InvertConfig": "macoaudit.config",
     "MacoConfig": "macoaudit.config",
+    "MorphConfig": "macoaudit.morph_config",
     "Target": "macoaudit.targets",
     "TargetConfig": "macoaudit.drawing_config",
     "VisualizeConfig": "macoaudit.drawing_config",
@@ -46,6 +49,7 @@ _HOMES = {
     "run_gallery": "macoaudit.gallery",
     "run_concepts": "macoaudit.concept_run",
     "run_invert": "macoaudit.pipeline",
+    "run_morph": "macoaudit.morphing",
     "run_visualize": "macoaudit.visualization",
     "visualize": "macoaudit.drawing",
 }
@@ -56,6 +60,7 @@ __all__ = [
     "GalleryConfig",
     "InvertConfig",
     "MacoConfig",
+    "MorphConfig",
     "Target",
     "TargetConfig",
     "VisualizeConfig",
@@ -71,6 +76,7 @@ __all__ = [
     "run_concepts",
     "run_gallery",
     "run_invert",
+    "run_morph",
     "run_visualize",
     "visualize",
 ]

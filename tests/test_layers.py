@@ -16,6 +16,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("images", "models", "spectrum", "directions", "drawing_config", "concept_config"),
     (
         "audit_config",
+        "morph_config",
         "targets",
         "parametrization",
         "views",
@@ -44,7 +45,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("inverting",),
     ("pipeline",),
     ("visualization",),
-    ("concept_run", "methods"),
+    ("concept_run", "methods", "morphing"),
     ("gallery", "auditing"),
     ("cli",),
 )

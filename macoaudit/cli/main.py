@@ -23,6 +23,7 @@ from macoaudit.cli import (
     gallery,
     invert,
     models,
+    morph,
     phase,
     policy,
     report,
@@ -45,6 +46,7 @@ app.command("audit")(audit.command)
 app.command("visualize")(visualize.command)
 app.command("gallery")(gallery.command)
 app.command("concepts")(concepts.command)
+app.command("morph")(morph.command)
 app.command("spectrum")(spectrum.command)
 app.add_typer(phase.app)
 app.add_typer(policy.app)
@@ -136,7 +138,7 @@ def run(arguments: list[str]) -> int:
         if code != 130:
             return code
         kept = "; finished images are kept, the same command goes on from there"
-        resumable = (["invert"], ["audit"], ["visualize"], ["gallery"], ["concepts"])
+        resumable = (["invert"], ["audit"], ["visualize"], ["gallery"], ["concepts"], ["morph"])
         again = kept if arguments[:1] in resumable else ""
         if signals.terminated:
             return fail(f"terminated{again}", 143)

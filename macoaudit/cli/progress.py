@@ -27,6 +27,7 @@ _STAGES = {
     "choose": "Reading images",
     "read": "Reading images",
     "test": "Testing for shortcuts",
+    "morph": "Moving towards other classes",
     "crops": "Reading crops",
     "locate": "Locating concepts",
     "weigh": "Weighing concepts",

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from macoaudit.report.csp import content_policy
 from macoaudit.report.files import write_atomic
+from macoaudit.report.moving import moving_thumbnail
 from macoaudit.report.pictures import Encoded, Missing, thumbnail
 from macoaudit.report.pieces import Picture
 from macoaudit.report.templates import environment, find_templates, read_template_file
@@ -17,6 +18,7 @@ from macoaudit.report.view import (
     ConceptsView,
     DrawnView,
     Limits,
+    MorphView,
     View,
     build_view,
     cards_in_order,
@@ -44,6 +46,7 @@ TEMPLATES = {
     DrawnView: "visualize.html.j2",
     ConceptsView: "concepts.html.j2",
     AuditView: "audit.html.j2",
+    MorphView: "morph.html.j2",
 }
 Key = tuple[str, bool]
 """A picture's path and whether it is shown small."""
@@ -67,6 +70,8 @@ def shown(picture: Encoded | Missing, url: str = "") -> Shown:
 
 
 def _thumbnail(folder: Path, picture: Picture, share: float) -> Shown:
+    if picture.animated:
+        return shown(moving_thumbnail(folder, picture.path))
     side_px = SMALL_SIDE_PX if picture.small else THUMBNAIL_SIDE_PX
     limit = SMALL_BUDGET_BYTES if picture.small else THUMBNAIL_BUDGET_BYTES
     encoded = thumbnail(

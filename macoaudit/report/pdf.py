@@ -29,6 +29,7 @@ from macoaudit.report.view import (
     ConceptsView,
     DrawnView,
     Limits,
+    MorphView,
     View,
     build_view,
     pictures_of,
@@ -46,6 +47,7 @@ TEMPLATES = {
     DrawnView: "visualize_print.html.j2",
     ConceptsView: "concepts_print.html.j2",
     AuditView: "audit_print.html.j2",
+    MorphView: "morph_print.html.j2",
 }
 SIDE_PX, SMALL_SIDE_PX = 384, 192
 """Longest side of a picture and of a small one; about 220 dots per inch in print."""
@@ -170,6 +172,7 @@ def limits_for(run: Run) -> Limits:
     if run.command == "audit":  # findings come first and have no part in the images' number
         cards = AUDIT_CARDS + len(run.findings)
         return replace(LIMITS, cards=cards, image_cards=AUDIT_IMAGES)
+    measured = measured or run.command == "morph"
     return replace(LIMITS, cards=MEASURED_CARDS) if measured else LIMITS
 
 

@@ -43,7 +43,7 @@ class Missing:
     reason: str
 
 
-def _inside(folder: Path, name: str) -> Path | None:
+def resolve_inside(folder: Path, name: str) -> Path | None:
     """Resolve a recorded name; None when it leads outside the run folder, symlinks included."""
     try:
         path = (folder / name).resolve()
@@ -69,7 +69,7 @@ def _trimmed(image: Image.Image) -> Image.Image:
 
 
 def _load(folder: Path, name: str, max_side_px: int, trim: bool = False) -> Image.Image | Missing:
-    path = _inside(folder, name)
+    path = resolve_inside(folder, name)
     if path is None:
         return Missing(f"picture {visible(name)} lies outside the run folder")
     if not path.is_file():

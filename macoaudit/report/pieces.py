@@ -21,6 +21,8 @@ class Picture:
     """Shown as a small thumbnail; it is then also encoded small."""
     trim: bool = False
     """Cut to what is not transparent."""
+    animated: bool = False
+    """Several frames, all of which are shown."""
 
     @property
     def key(self) -> tuple[str, bool]:

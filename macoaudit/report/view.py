@@ -22,6 +22,9 @@ from macoaudit.report.finding_cards import finding_pictures
 from macoaudit.report.finding_records import FindingCard
 from macoaudit.report.inverted_view import build_inverted_view
 from macoaudit.report.limits import Limits
+from macoaudit.report.morph_cards import morph_pictures
+from macoaudit.report.morph_records import MorphCard, MorphView
+from macoaudit.report.morph_view import build_morph_view, morph_cards
 from macoaudit.report.pieces import Picture
 from macoaudit.report.records import Card, View
 from macoaudit.report.words import SIMILARITY_SCALE, visible
@@ -34,6 +37,7 @@ __all__ = [
     "ConceptsView",
     "DrawnView",
     "Limits",
+    "MorphView",
     "View",
     "build_view",
     "cards_in_order",
@@ -41,8 +45,8 @@ __all__ = [
     "source_of",
 ]
 
-AnyView = View | DrawnView | ConceptsView | AuditView
-AnyCard = Card | TargetCard | ConceptCard | FindingCard
+AnyView = View | DrawnView | ConceptsView | AuditView | MorphView
+AnyCard = Card | TargetCard | ConceptCard | FindingCard | MorphCard
 
 
 def source_of(run: Run) -> str:
@@ -62,6 +66,8 @@ def cards_in_order(run: Run) -> Iterator[AnyCard]:
             yield from (build_concept_card(run, found, one, "") for one in found.concepts)
     elif run.command == "audit":
         yield from audit_cards(run)
+    elif run.command == "morph":
+        yield from morph_cards(run)
     else:
         yield from (build_card(image, "") for image in weakest_first(run.images))
 
@@ -70,13 +76,15 @@ def pictures_of(card: AnyCard) -> list[Picture]:
     """List the pictures that a card shows, in the order shown; one shown twice is there twice."""
     if isinstance(card, FindingCard):
         return finding_pictures(card)
+    if isinstance(card, MorphCard):
+        return morph_pictures(card)
     if isinstance(card, ConceptCard):
         return concept_card_pictures(card)
     return target_pictures(card) if isinstance(card, TargetCard) else card_pictures(card)
 
 
 def build_view(run: Run, limits: Limits) -> AnyView:
-    """Turn a run of ``invert``, ``visualize``, ``concepts`` or ``audit`` into plain data.
+    """Turn a run of ``invert``, ``visualize``, ``concepts``, ``audit`` or ``morph`` into data.
 
     Args:
         run: the record; the only source of numbers.
@@ -95,10 +103,12 @@ def build_view(run: Run, limits: Limits) -> AnyView:
         return build_concepts_view(run, limits, source)
     if run.command == "audit":
         return build_audit_view(run, limits, source)
+    if run.command == "morph":
+        return build_morph_view(run, limits, source)
     if run.command != "invert":
         raise ReportError(
             f"report: results.json is of the command {visible(run.command)!r}; this version of "
-            "macoaudit renders runs of 'invert', 'visualize', 'concepts' and 'audit'. Use the "
-            "version that wrote the run"
+            "macoaudit renders runs of 'invert', 'visualize', 'concepts', 'audit' and 'morph'. Use "
+            "the version that wrote the run"
         )
     return build_inverted_view(run, limits, source)

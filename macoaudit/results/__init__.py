@@ -45,6 +45,8 @@ from macoaudit.results.json_form import (
     from_json,
     image_from_json,
     image_to_json,
+    morphs_from_json,
+    morphs_to_json,
     shortcuts_from_json,
     shortcuts_to_json,
     to_json,
@@ -69,6 +71,16 @@ from macoaudit.results.measures import (
     TransferMethod,
     TrustCheck,
     TrustOutcome,
+)
+from macoaudit.results.morphs import (
+    MORPH_EDITS,
+    FrameAnswers,
+    Morph,
+    MorphClass,
+    MorphEdit,
+    MorphFlag,
+    MorphStatus,
+    MorphTrack,
 )
 from macoaudit.results.predictions import Prediction
 from macoaudit.results.records import (
@@ -99,6 +111,7 @@ from macoaudit.results.visualizations import (
 __all__ = [
     "DROPPED_TO",
     "KEPT_FROM",
+    "MORPH_EDITS",
     "SCHEMA_VERSION",
     "ChosenBy",
     "ClassConcepts",
@@ -117,6 +130,7 @@ __all__ = [
     "Finding",
     "FindingRegion",
     "FindingState",
+    "FrameAnswers",
     "GateOutcome",
     "GateRecord",
     "GatedFinding",
@@ -126,6 +140,12 @@ __all__ = [
     "LabelsFrom",
     "Method",
     "ModelRecord",
+    "Morph",
+    "MorphClass",
+    "MorphEdit",
+    "MorphFlag",
+    "MorphStatus",
+    "MorphTrack",
     "NamedBy",
     "NaturalNeighbour",
     "NaturalNeighbours",
@@ -165,6 +185,8 @@ __all__ = [
     "from_json",
     "image_from_json",
     "image_to_json",
+    "morphs_from_json",
+    "morphs_to_json",
     "shortcuts_from_json",
     "shortcuts_to_json",
     "skipped_checks",

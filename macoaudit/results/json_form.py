@@ -15,6 +15,7 @@ from macoaudit.errors import StoreError
 from macoaudit.results.concepts import ClassConcepts
 from macoaudit.results.findings import Finding, ShortcutAudit, ShortcutTest
 from macoaudit.results.measures import Skipped, TrustCheck
+from macoaudit.results.morphs import Morph
 from macoaudit.results.records import SCHEMA_VERSION, ImageAudit, Run
 from macoaudit.results.visualizations import Visualization
 
@@ -184,6 +185,26 @@ def visualizations_from_json(document: object) -> tuple[Visualization, ...]:
     except (KeyError, TypeError) as error:
         raise StoreError(
             f"results: a visualisation does not fit schema version {SCHEMA_VERSION} ({error}). "
+            "Write the run again with this version of macoaudit"
+        ) from error
+
+
+def morphs_to_json(records: Sequence[Morph]) -> list[dict[str, Any]]:
+    """Turn morphs into their JSON form (``morphs`` of the document)."""
+    return [_plain(record) for record in records]
+
+
+def morphs_from_json(document: object) -> tuple[Morph, ...]:
+    """Read morphs back from their JSON form.
+
+    Raises:
+        StoreError: when a field is missing or unknown.
+    """
+    try:
+        return cast(tuple[Morph, ...], _read(tuple[Morph, ...], document, "morphs"))
+    except (KeyError, TypeError) as error:
+        raise StoreError(
+            f"results: a morph does not fit schema version {SCHEMA_VERSION} ({error}). "
             "Write the run again with this version of macoaudit"
         ) from error
 

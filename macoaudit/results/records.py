@@ -17,6 +17,7 @@ from macoaudit.results.measures import (
     Transfer,
     TrustCheck,
 )
+from macoaudit.results.morphs import Morph
 from macoaudit.results.predictions import Prediction
 from macoaudit.results.visualizations import Visualization
 
@@ -129,3 +130,5 @@ class Run:
     """Of an audit: how shortcuts were looked for."""
     gate: GateRecord | None = None
     """Of an audit: its verdict."""
+    morphs: tuple[Morph, ...] = ()
+    """Images moved towards other classes, in the order of the images."""
