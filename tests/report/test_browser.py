@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from audits import make_audit, nothing_found
 from drawings import drawn, make
+from morphs import morph_run
 from runs import make_run
 from test_concept_report import make as make_concepts
 from test_gallery_site import gallery
@@ -35,7 +36,7 @@ pytestmark = [
         CHROMIUM is None, reason="no Chromium; install one with: sh .ci/native.sh browser"
     ),
 ]
-RUNS = ("audit", "clean", "invert", "visualize", "concepts", "hostile")
+RUNS = ("audit", "clean", "invert", "visualize", "concepts", "morph", "hostile")
 KINDS = (*RUNS, "gallery", "class", "compare")
 LOOKS = ((1280, "light"), (420, "dark"), (1280, "dark"), (420, "light"))
 TODAY = date(2026, 5, 1)
@@ -66,6 +67,10 @@ def runs(tmp_path_factory, hostile_measured) -> dict[str, tuple[Run, Path]]:
         ),
         "visualize": (make(folders["visualize"], (*pictures, gone)), folders["visualize"]),
         "concepts": (make_concepts(folders["concepts"]), folders["concepts"]),
+        "morph": (
+            morph_run(folders["morph"], (True, True, False), skipped=1),
+            folders["morph"],
+        ),
         "hostile": hostile_measured,
         "gallery": (gallery(folders["gallery"], (*pictures, gone)), folders["gallery"]),
     }
