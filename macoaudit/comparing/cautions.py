@@ -19,8 +19,8 @@ from macoaudit.results import Severity
 
 _MOST_NAMED = 6
 _DIGITS = 3
-_BASELINE = "gate.baseline_sha256"
-"""Decides what fails, and nothing that is compared."""
+_NO_OTHER_POLICY = ("gate.baseline_sha256", "config.gate.overrides")
+"""A baseline decides what fails and nothing that is compared; what options set is listed itself."""
 _SEVERITIES: tuple[Severity, ...] = ("high", "medium", "info")
 
 
@@ -67,7 +67,8 @@ def cautions_of(
         "the tests call them, before any policy.",
     }
     for group, text in texts.items():
-        keys = [_short(one) for one in differences if one.group == group and one.key != _BASELINE]
+        found_here = [one for one in differences if one.group == group]
+        keys = [_short(one) for one in found_here if one.key not in _NO_OTHER_POLICY]
         if keys:
             about = "versions" if group == "tool" else group
             found.append(Caution(about, text.format(_listed(keys))))  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ _MODEL: tuple[tuple[Group, tuple[str, ...]], ...] = (
 )  # fmt: skip
 _PATHS = ("images", "references", "masks", "spectrum_file")
 """Settings that say where something lies; that it is something else is seen elsewhere."""
-_POLICY = ("fail_on", "exit_zero", "max_minutes", "rules", "suppressions")
+_POLICY = ("gate", "fail_on", "exit_zero", "max_minutes", "rules", "suppressions")
 _GATE = ("policy", "policy_sha256", "fail_on", "baseline_sha256")
 
 

@@ -373,6 +373,7 @@ class TestUnlike:
         [
             ({"config": {"seeds": [4]}}, "seeds", "Seeds differ (seeds)"),
             ({"config": {"seeds": [0, 1], "x": 1}}, "settings", "Settings differ ("),
+            ({"config": {"gate": {"max_minutes": 3}}}, "policy", "(gate)"),
             ({"tool": {"name": "macoaudit", "version": "0.2.0"}}, "versions", "(macoaudit)"),
             (
                 {"volatile": {"versions": {"torch": "2.14.0", "timm": "1.0.31"}}},
@@ -405,6 +406,15 @@ class TestUnlike:
     def test_it_is_cautioned(self, change, about, said):
         found = cautions(compared(inverted(), inverted(**change)))
         assert any(said in text for text in found[about])
+
+    def test_a_baseline_given_by_an_option_is_no_other_policy(self):
+        sides = [
+            inverted(config={"gate": {"fail_on": "high", "overrides": overrides}})
+            for overrides in ([], ["baseline"])
+        ]
+        found = compared(*sides)
+        assert found.cautions == ()
+        assert [one.key for one in found.differences] == ["config.gate.overrides"]
 
     def test_other_weights_of_one_name_are_two_states(self):
         model = replace(gated.model(), weights_sha256="1" * 64)
