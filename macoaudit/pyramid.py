@@ -52,6 +52,24 @@ def most_scales(size: tuple[int, int]) -> int:
     return math.floor(math.log2(min(size))) - 2
 
 
+def chosen_scales(size: tuple[int, int], scales: int | None) -> int:
+    """Check a number of octaves for a size, or choose it: the most there are, at most 4.
+
+    Args:
+        size: height and width in pixels.
+        scales: None to choose.
+
+    Raises:
+        UsageError: when there are not so many.
+    """
+    most = most_scales(size)
+    if scales is None:
+        return min(MOST_DEFAULT_SCALES, most)
+    if not 1 <= scales <= most:
+        raise UsageError(f"scales: is {scales}; for {size[0]} x {size[1]} px give 1 to {most}")
+    return scales
+
+
 class ComplexSteerablePyramid:
     """The filters for one image size, and the transform in both directions.
 
@@ -81,8 +99,8 @@ class ComplexSteerablePyramid:
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
-        _require(size, scales, orientations, highpass, dtype)
-        n_octaves = min(MOST_DEFAULT_SCALES, most_scales(size)) if scales is None else scales
+        _require(size, orientations, highpass, dtype)
+        n_octaves = chosen_scales(size, scales)
         self.size, self.orientations, self.highpass = size, orientations, highpass
         self.dtype = dtype
         radial, high, low, wavelengths = _radial(size, n_octaves, highpass)
@@ -166,16 +184,12 @@ class ComplexSteerablePyramid:
 
 def _require(
     size: tuple[int, int],
-    scales: int | None,
     orientations: int,
     highpass: str,
     dtype: torch.dtype,
 ) -> None:
     if len(size) != 2 or min(size) < MIN_SIDE_PX:
         raise UsageError(f"size: is {size}; give a height and a width of at least {MIN_SIDE_PX} px")
-    most = most_scales(size)
-    if scales is not None and not 1 <= scales <= most:
-        raise UsageError(f"scales: is {scales}; for {size[0]} x {size[1]} px give 1 to {most}")
     if not 2 <= orientations <= MOST_ORIENTATIONS:
         raise UsageError(f"orientations: is {orientations}; give 2 to {MOST_ORIENTATIONS}")
     if highpass not in get_args(HighPass):

@@ -2,7 +2,7 @@
 
 from macoaudit.lens.driver import Network
 from macoaudit.lens.result import Answers, LensFlag, LensResult, Track
-from macoaudit.lens.running import steerable_lens, without_frames
+from macoaudit.lens.running import steerable_lens
 from macoaudit.lens.settings import (
     PIXEL_UNIT_FRAC,
     LensChannels,
@@ -29,5 +29,4 @@ __all__ = [
     "Track",
     "steerable_lens",
     "warp_share",
-    "without_frames",
 ]

@@ -14,7 +14,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 from torch.nn import functional
 
-from macoaudit.pyramid import ComplexSteerablePyramid, HighPass
+from macoaudit.pyramid import ComplexSteerablePyramid, HighPass, chosen_scales
 
 Plane = Float[Tensor, "batch plane height width"]
 Bands = Complex[Tensor, "batch plane scale orientation padded_height padded_width"]
@@ -97,15 +97,10 @@ class PyramidFrame:
         device: torch.device | str,
     ) -> None:
         self._pad = padding(size, pad)
-        if scales is None:
-            # The image's own size decides, not the border's.
-            scales = ComplexSteerablePyramid(size, orientations=2).scales
-        else:
-            ComplexSteerablePyramid(size, scales=scales, orientations=2)
         padded = (size[0] + 2 * self._pad[0], size[1] + 2 * self._pad[1])
         self._pyramid = ComplexSteerablePyramid(
             padded,
-            scales=scales,
+            scales=chosen_scales(size, scales),  # the image's own size decides, not the border's
             orientations=orientations,
             highpass=highpass,
             dtype=dtype,

@@ -6,7 +6,7 @@ take the gradient again and the comparison at equal distance follow Mahdisoltani
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -213,7 +213,9 @@ class _Part:
         for number, visited in enumerate(self._walker().walk(), 1):
             path.frames.append(visited.images)
             path.amounts.append(torch.full_like(nothing, number))
-            path.alphas.append(_alpha(self._config.step_gain + 0 * visited.peak, visited.peak))
+            path.alphas.append(
+                _alpha(torch.full_like(visited.peak, self._config.step_gain), visited.peak)
+            )
             path.wraps.append(nothing)
             path.attained.append(yes)
         return path
@@ -278,16 +280,3 @@ def _alpha(amount: Tensor, peak: Tensor) -> Tensor:
     """Factor on the unscaled slopes; 0 where there is no gradient."""
     factor = amount / peak.clamp(min=NO_GRADIENT)
     return torch.where(peak > NO_GRADIENT, factor, torch.zeros_like(factor))
-
-
-def without_frames(result: LensResult) -> LensResult:
-    """Drop the pictures, keep the numbers."""
-
-    def bare(track: Track) -> Track:
-        return replace(track, frames=track.frames[:0])
-
-    return replace(
-        result,
-        lens=bare(result.lens),
-        controls={name: bare(track) for name, track in result.controls.items()},
-    )
