@@ -22,6 +22,7 @@ from macoaudit.progress import Clock, Progress
 from macoaudit.results import (
     ImageAudit,
     ImageStatus,
+    Prediction,
     Skipped,
     TrustCheck,
     image_from_json,
@@ -106,7 +107,7 @@ class InversionJob:
         """
         unreached = "the run was interrupted before this image"
         images = tuple(
-            self._records.get(position) or unused(file, None, "skipped", unreached)
+            self._records.get(position) or uninverted(file, None, "skipped", unreached)
             for position, file in enumerate(self._files)
         )
         if interrupted and self._setup.config.measures:
@@ -140,7 +141,7 @@ class InversionJob:
                 sha256 = digest(content)
                 image = preprocess(decode_image(content, file.relative), preprocessing)
             except ImageError as error:
-                self._records[position] = unused(file, sha256, "skipped", str(error))
+                self._records[position] = uninverted(file, sha256, "skipped", str(error))
                 continue
             name = image_id(file.relative, sha256)
             group[position] = Reference(name, file.relative, file.label, sha256, image)
@@ -193,14 +194,21 @@ def _audit(
         )
 
 
-def unused(file: ImageFile, sha256: str | None, status: ImageStatus, reason: str) -> ImageAudit:
-    """Record an image that gave no result.
+def uninverted(
+    file: ImageFile,
+    sha256: str | None,
+    status: ImageStatus,
+    reason: str | None,
+    prediction: Prediction | None = None,
+) -> ImageAudit:
+    """Record an image of which there is no inversion.
 
     Args:
         file: as it was found.
         sha256: digest of its bytes; None when it could not be read.
-        status: skipped or failed.
-        reason: why.
+        status: what became of it.
+        reason: why, unless it is ok.
+        prediction: what the network sees in it, where it was asked.
     """
     return ImageAudit(
         id=image_id(file.relative, sha256),
@@ -209,7 +217,7 @@ def unused(file: ImageFile, sha256: str | None, status: ImageStatus, reason: str
         reason=reason,
         label=file.label,
         sha256=sha256,
-        prediction=None,
+        prediction=prediction,
         similarity=None,
     )
 

@@ -17,7 +17,7 @@ from macoaudit.images import (
     load_bytes,
     preprocess,
 )
-from macoaudit.inverting import unused
+from macoaudit.inverting import uninverted
 from macoaudit.metrics import predict
 from macoaudit.models import LoadedModel, frozen, logits_function
 from macoaudit.preprocessing import Preprocessing
@@ -182,10 +182,10 @@ def _item(
     file: ImageFile, sha256: str | None, row: Mapping[str, Any], labels: Sequence[str]
 ) -> Seen | ImageAudit:
     if "failed" in row:
-        return unused(file, sha256, "failed", row["failed"])
+        return uninverted(file, sha256, "failed", row["failed"])
     if "reason" in row or sha256 is None:
         reason = row.get("reason", "could not be read when the audit began")
-        return unused(file, sha256, "skipped", reason)
+        return uninverted(file, sha256, "skipped", reason)
     index = int(row["index"])
     prediction = Prediction(index, labels[index], float(row["probability"]))
     return Seen(file, sha256, prediction, row["facts"])

@@ -12,15 +12,15 @@ from macoaudit.images import (
     ImageFile,
     decode_image,
     digest,
-    image_id,
     load_bytes,
     preprocess,
 )
+from macoaudit.inverting import uninverted
 from macoaudit.metrics import predict
 from macoaudit.models import frozen
 from macoaudit.morphing.setup import MorphSetup
 from macoaudit.morphing.targets import Reading, read_logits
-from macoaudit.results import ImageAudit, ImageStatus, Prediction
+from macoaudit.results import ImageAudit
 
 _NOT_FINITE = "the network's logits on it are not finite (NaN or infinite); check the weights"
 
@@ -75,7 +75,7 @@ def _batch(setup: MorphSetup, files: Sequence[ImageFile]) -> Iterator[Subject | 
         try:
             loaded.append(load_image(setup, file))
         except ImageError as error:
-            loaded.append(image_record(file, None, "skipped", str(error), None))
+            loaded.append(uninverted(file, None, "skipped", str(error)))
     images = [one[1] for one in loaded if not isinstance(one, ImageAudit)]
     rows = iter(logits_of(setup, torch.stack(images)) if images else ())
     for file, one in zip(files, loaded, strict=True):
@@ -84,10 +84,10 @@ def _batch(setup: MorphSetup, files: Sequence[ImageFile]) -> Iterator[Subject | 
             continue
         row = next(rows)
         if not bool(row.isfinite().all()):
-            yield image_record(file, one[0], "failed", _NOT_FINITE, None)
+            yield uninverted(file, one[0], "failed", _NOT_FINITE)
             continue
         seen = predict(row, setup.model.labels)
-        record = image_record(file, one[0], "ok", None, seen)
+        record = uninverted(file, one[0], "ok", None, seen)
         yield Subject(file, record, read_logits(row, setup.source))
 
 
@@ -103,31 +103,3 @@ def logits_of(
     with frozen(setup.network), torch.no_grad():
         rows: Tensor = setup.network(images_01.to(setup.model.device)).float().cpu()
     return rows
-
-
-def image_record(
-    file: ImageFile,
-    sha256: str | None,
-    status: ImageStatus,
-    reason: str | None,
-    prediction: Prediction | None,
-) -> ImageAudit:
-    """Record an image of the run.
-
-    Args:
-        file: as it was found.
-        sha256: digest of its bytes; None when it could not be read.
-        status: what became of it.
-        reason: why, unless it is ok.
-        prediction: what the network sees in it.
-    """
-    return ImageAudit(
-        id=image_id(file.relative, sha256),
-        path=file.relative,
-        status=status,
-        reason=reason,
-        label=file.label,
-        sha256=sha256,
-        prediction=prediction,
-        similarity=None,
-    )
